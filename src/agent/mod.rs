@@ -1,0 +1,1 @@
+//! The agent process: wiring, `agent.sock`, the child.

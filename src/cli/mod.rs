@@ -1,0 +1,1 @@
+//! Arguments, the client of `agent.sock`, and what is printed.

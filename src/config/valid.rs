@@ -1,0 +1,149 @@
+//! The checked configuration: what the program means, after every question about the text has been answered.
+//!
+//! No `Option` here means "default", no string is an address, every reference to a pool is an index that exists.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Vrid};
+
+/// One file for every node of the group, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The nodes of the group; names and addresses are unique.
+    pub nodes: Vec<Node>,
+    /// The virtual routers; names and (interface, vrid) are unique.
+    pub routers: Vec<Router>,
+    /// What the proxy listens on; empty means that the agent runs alone.
+    pub frontends: Vec<Frontend>,
+    /// The pools of application servers.
+    pub pools: Vec<Pool>,
+    /// Settings of the proxy process.
+    pub proxy: ProxySettings,
+    /// Bounds that keep a client from using up the proxy.
+    pub limits: Limits,
+}
+
+/// A `[[node]]`: one machine of the group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// Its own address, the source of its adverts.
+    pub address: IpAddr,
+    /// What it competes with, 1..=254, or 255 for the owner of the addresses.
+    pub priority: Priority,
+}
+
+/// A `[[vrrp]]`: addresses that move together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Router {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// The interface that adverts use and addresses go on.
+    pub interface: String,
+    /// The Virtual Router Identifier.
+    pub vrid: Vrid,
+    /// The addresses, in the order of the file; never empty.
+    pub addresses: Vec<Cidr>,
+    /// How often the Active advertises. Default 100 ms.
+    pub advert_interval: Centis,
+    /// Whether a better node takes over from one that serves. Default always.
+    pub preempt: Preempt,
+}
+
+/// A `[[frontend]]`: where clients connect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frontend {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// What it listens on, on every node at all times (free bind); never empty.
+    pub bind: Vec<SocketAddr>,
+    /// Index into [`Config::pools`].
+    pub pool: usize,
+}
+
+/// A `[[pool]]` of application servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// How its servers are checked; `None` means that they are taken to be up.
+    pub check: Option<Check>,
+    /// Its servers, in the order of the file; never empty.
+    pub servers: Vec<Server>,
+}
+
+/// One application server of a pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its name, unique in the pool.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share of the requests, 1..=256. Default 1.
+    pub weight: u16,
+}
+
+/// How a pool's servers are checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What is asked.
+    pub kind: CheckKind,
+    /// From the start of one check to the start of the next. Default 1 s.
+    pub interval: Duration,
+    /// How long one check may take, connection included. Default 1 s.
+    pub timeout: Duration,
+    /// Successes in a row that bring a server back. Default 2.
+    pub rise: u32,
+    /// Failures in a row that take a server out. Default 3.
+    pub fall: u32,
+}
+
+/// What a check asks of a server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckKind {
+    /// A TCP connection is accepted.
+    Tcp,
+    /// `GET path` is answered with an expected status.
+    Http {
+        /// The request target, beginning with `/`.
+        path: String,
+        /// The Host header; by default the server's address.
+        host: Option<String>,
+        /// The statuses that count as success, as inclusive ranges. Default 200..=399.
+        expect: Vec<(u16, u16)>,
+    },
+}
+
+/// `[proxy]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProxySettings {
+    /// Core threads; by default as many as the machine has processors.
+    pub threads: Option<usize>,
+    /// The user it drops to when it is started as root and the user exists. Default `vipd`.
+    pub user: String,
+    /// How long running exchanges may take to finish when it is asked to stop. Default 10 s.
+    pub grace: Duration,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Client connections in total, over all cores. Default 10,000.
+    pub connections: usize,
+    /// Bytes of a request or response head. Default 32 KiB.
+    pub head: usize,
+    /// Header lines in a head. Default 100.
+    pub headers: usize,
+    /// Bytes of a request body. Default none: bodies are streamed.
+    pub body: Option<u64>,
+    /// From a request's first byte to the end of its head. Default 10 s.
+    pub head_timeout: Duration,
+    /// Between requests on a connection, and between two reads of a body. Default 60 s.
+    pub idle_timeout: Duration,
+    /// To connect to a server. Default 1 s.
+    pub connect_timeout: Duration,
+    /// From the end of the request to the head of the server's answer. Default 30 s.
+    pub response_timeout: Duration,
+}

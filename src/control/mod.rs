@@ -1,0 +1,1 @@
+//! The proxy process: wiring, and the single writer of the pools' snapshot.

@@ -1,0 +1,138 @@
+//! Everything worth telling a human. One place turns it into words, log lines and the event stream.
+//!
+//! A change is an event once; a repeated fact is a counter. Packets and requests are never events.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::vrrp::{Cidr, Priority, Role};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A router changed its role on this node.
+    Moved {
+        /// The router's name.
+        router: String,
+        /// The role it had.
+        from: Role,
+        /// The role it has.
+        to: Role,
+        /// Why, one sentence.
+        why: String,
+    },
+    /// A router competes with another priority from now on.
+    Competes {
+        /// The router's name.
+        router: String,
+        /// The priority from now on.
+        priority: Priority,
+        /// Why, one sentence.
+        why: String,
+    },
+    /// Someone else removed an address of ours; it is back.
+    Restored {
+        /// The router's name.
+        router: String,
+        /// The address.
+        address: Cidr,
+    },
+    /// An address could not be set or removed.
+    AddressFailed {
+        /// The router's name.
+        router: String,
+        /// The address.
+        address: Cidr,
+        /// The kernel's words and what to do.
+        why: String,
+    },
+    /// The proxy process was started.
+    ProxyStarted {
+        /// Its process id.
+        pid: u32,
+    },
+    /// Every listener of the proxy is open.
+    ProxyReady {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The proxy process ended.
+    ProxyDied {
+        /// Its process id.
+        pid: u32,
+        /// `killed by SIGKILL`, `exited with code 1`.
+        how: String,
+        /// Milliseconds until it is started again.
+        restart_ms: u64,
+    },
+    /// A server came into rotation.
+    ServerUp {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+        /// The check's result in words.
+        why: String,
+    },
+    /// A server went out of rotation.
+    ServerDown {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+        /// The check's result in words.
+        why: String,
+    },
+}
+
+impl Event {
+    /// Writes the event to the log: trouble as a warning, the rest as information.
+    pub fn log(&self) {
+        match self {
+            Self::AddressFailed { .. }
+            | Self::ProxyDied { .. }
+            | Self::ServerDown { .. }
+            | Self::Restored { .. } => {
+                tracing::warn!("{self}");
+            }
+            Self::Moved { .. }
+            | Self::Competes { .. }
+            | Self::ProxyStarted { .. }
+            | Self::ProxyReady { .. }
+            | Self::ServerUp { .. } => tracing::info!("{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moved { router, from, to, why } => write!(f, "{router}: {from} → {to}: {why}"),
+            Self::Competes { router, priority, why } => write!(f, "{router}: priority {priority}: {why}"),
+            Self::Restored { router, address } => {
+                write!(f, "{router}: {address} had been removed by someone else, put back")
+            }
+            Self::AddressFailed { router, address, why } => write!(f, "{router}: {address}: {why}"),
+            Self::ProxyStarted { pid } => write!(f, "proxy started, pid {pid}"),
+            Self::ProxyReady { pid } => write!(f, "proxy listens, pid {pid}"),
+            Self::ProxyDied { pid, how, restart_ms } => {
+                write!(f, "proxy {how} (pid {pid}), started again in {restart_ms} ms")
+            }
+            Self::ServerUp { pool, server, why } => write!(f, "{pool}/{server} is up: {why}"),
+            Self::ServerDown { pool, server, why } => write!(f, "{pool}/{server} is down: {why}"),
+        }
+    }
+}
+
+/// An event with its place and time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// When, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The node it happened on.
+    pub node: String,
+    /// What happened.
+    pub event: Event,
+}

@@ -1,0 +1,1 @@
+//! Hosts as network namespaces: `vipd lab` and the integration tests share this room.

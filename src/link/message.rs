@@ -1,0 +1,220 @@
+//! The messages on `agent.sock`. The agent answers; the proxy, the command line and tests ask.
+//!
+//! A connection carries any number of requests. [`Request::Watch`] turns it into a stream: one [`Reply::Status`],
+//! then every [`Reply::Event`] until either side closes. [`Request::Report`] gets no reply.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Stamped;
+use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Vrid};
+
+/// What a client of `agent.sock` may say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// How things stand.
+    Status,
+    /// How things stand, then everything that happens.
+    Watch,
+    /// Let another node take the addresses over, or compete again after that. Root or the agent's own user only.
+    Handover {
+        /// Only this router; all of them otherwise.
+        router: Option<String>,
+        /// Compete again at the configured priority.
+        undo: bool,
+    },
+    /// The data plane's health. From the agent's own proxy process only.
+    Report(Report),
+}
+
+/// What the agent answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// To `Status` and, first, to `Watch`.
+    Status(Box<Status>),
+    /// To `Watch`, once for everything that happens.
+    Event(Stamped),
+    /// The command was carried out.
+    Done {
+        /// What was done, for a human.
+        message: String,
+    },
+    /// The command was not carried out, and nothing has changed.
+    Refused {
+        /// Why, and what to do.
+        why: String,
+    },
+}
+
+/// How this node stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name in the config.
+    pub node: String,
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id of the agent.
+    pub pid: u32,
+    /// When the agent was started, milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// The virtual routers in the order of the config.
+    pub routers: Vec<RouterStatus>,
+    /// The proxy process; `None` when the config has no frontends.
+    pub proxy: Option<ProxyStatus>,
+    /// Packets refused since the start, by reason; reasons that never happened are left out.
+    pub refused: Vec<(String, u64)>,
+}
+
+/// How one virtual router stands on this node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// Its name in the config.
+    pub name: String,
+    /// The interface of its adverts.
+    pub interface: String,
+    /// Its VRID.
+    pub vrid: Vrid,
+    /// Its role on this node.
+    pub role: Role,
+    /// Since when, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// Why it came to this role, one sentence.
+    pub why: String,
+    /// The priority of the config.
+    pub priority: Priority,
+    /// The priority it competes with now.
+    pub effective_priority: Priority,
+    /// What keeps it from competing at its own priority; empty when nothing does.
+    pub reasons: Vec<String>,
+    /// The configured advert interval.
+    pub advert_interval: Centis,
+    /// Its addresses, and whether this node holds each.
+    pub addresses: Vec<AddressStatus>,
+    /// The peer that was heard last.
+    pub peer: Option<PeerStatus>,
+    /// How often it became Active since the start.
+    pub takeovers: u64,
+    /// Adverts sent since the start.
+    pub adverts_sent: u64,
+    /// Adverts of this router received and believed since the start.
+    pub adverts_received: u64,
+    /// Addresses put back after someone else had removed them.
+    pub restored: u64,
+}
+
+/// One address of a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressStatus {
+    /// The address with its prefix length.
+    pub address: Cidr,
+    /// Whether it is on this node's interface.
+    pub held: bool,
+}
+
+/// The peer that was heard last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Source address of its adverts.
+    pub address: Ipv4Addr,
+    /// Its name, when the address is that of a configured node.
+    pub name: Option<String>,
+    /// The priority it advertised last; 0 when it resigned.
+    pub priority: Priority,
+    /// The interval it advertised.
+    pub interval: Centis,
+    /// The checksum dialect it speaks.
+    pub dialect: Dialect,
+    /// When it was heard last, milliseconds since the Unix epoch.
+    pub heard_ms: u64,
+}
+
+/// The proxy process as the agent sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProxyStatus {
+    /// Its process id while it runs.
+    pub pid: Option<u32>,
+    /// Since when it runs or has been down, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// How often it died since the agent was started.
+    pub deaths: u64,
+    /// One sentence: serving, starting, or why it is down and when it is started again.
+    pub state: String,
+    /// What it said last; `None` before its first report and after its death.
+    pub report: Option<Report>,
+}
+
+/// The data plane's health, from the proxy to the agent: on every change, and once a second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Every core listens on every address of every frontend.
+    pub listening: bool,
+    /// The pools in the order of the config.
+    pub pools: Vec<PoolReport>,
+    /// The frontends in the order of the config.
+    pub frontends: Vec<FrontendReport>,
+    /// Client connections open now.
+    pub connections: u64,
+}
+
+/// One frontend.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FrontendReport {
+    /// Its name.
+    pub name: String,
+    /// Requests answered since the proxy was started, whatever the status.
+    pub requests: u64,
+    /// Requests that the proxy itself answered with an error (400, 408, 413, 431, 502, 503, 504).
+    pub errors: u64,
+}
+
+/// One pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolReport {
+    /// Its name.
+    pub name: String,
+    /// How many of its servers may get requests.
+    pub healthy: usize,
+    /// The latest moment at which a server of it was seen healthy, microseconds on CLOCK_MONOTONIC. Pools without
+    /// checks say the moment of the report; `None` when no server is healthy.
+    pub verified_us: Option<u64>,
+    /// Its servers in the order of the config.
+    pub servers: Vec<ServerReport>,
+}
+
+/// One server of a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerReport {
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its configured share.
+    pub weight: u16,
+    /// What the checks think of it.
+    pub state: ServerState,
+    /// Since when, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// The last check's result in words: `HTTP 200 in 1 ms`, `connection refused`.
+    pub reason: String,
+    /// Requests it answered since the proxy was started.
+    pub requests: u64,
+    /// Requests it did not answer: connect failure, malformed or no answer.
+    pub errors: u64,
+}
+
+/// What the checks think of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerState {
+    /// Not checked yet; gets no requests.
+    Checking,
+    /// Its pool has no checks: taken to be up.
+    Unchecked,
+    /// In rotation.
+    Up,
+    /// Out of rotation.
+    Down,
+}

@@ -1,0 +1,11 @@
+//! What agent, proxy and command line say to each other: typed messages, one JSON object a line.
+//!
+//! This room must never open a socket; [`frame`] works on bytes.
+
+pub mod frame;
+mod message;
+
+pub use message::{
+    AddressStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Reply, Report, Request, RouterStatus,
+    ServerReport, ServerState, Status,
+};

@@ -1,0 +1,3 @@
+//! `vipd`: parse arguments, call the command, map the result to an exit code.
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! Who may get a request: servers, the snapshot that the cores read, the choice, and the rise/fall tracker.
+//!
+//! This room must never open a socket, read a clock or import another room of ours.
+
+mod server;
+
+pub use server::{Server, ServerId};

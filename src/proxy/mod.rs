@@ -1,0 +1,1 @@
+//! The data plane: accept, pick, exchange. It does not know that VRRP exists.
