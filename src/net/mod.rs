@@ -1,3 +1,8 @@
 //! Adapters: one file, one kernel facility, no decisions.
 //!
-//! This room must never import config or policy.
+//! This room must never import config or policy: it neither knows why an address is set nor who decided it.
+
+pub mod arp;
+pub mod clock;
+pub mod vrrp_socket;
+mod watched;

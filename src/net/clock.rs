@@ -1,0 +1,89 @@
+//! The only clock of the house: CLOCK_MONOTONIC in microseconds, the wall clock for humans, and a timerfd to wait
+//! on. tokio's own timers round up to a whole millisecond, which is a tenth of the shortest advert interval.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+use tokio::io::unix::AsyncFd;
+
+use super::watched::watched;
+use crate::vrrp::Time;
+
+/// Now, on CLOCK_MONOTONIC: clock steps do not move it, a suspended machine does not count.
+pub fn now() -> Time {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_nsec / 1_000).unwrap_or(0);
+    Time::from_micros(seconds * 1_000_000 + micros)
+}
+
+/// Now, for humans: milliseconds since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "this is the clock adapter")]
+pub fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A timerfd that rings at a moment of [`now`]'s clock (timerfd_create(2)).
+#[derive(Debug)]
+pub struct Alarm {
+    fd: AsyncFd<OwnedFd>,
+    set: Option<Time>,
+}
+
+impl Alarm {
+    /// An alarm that is not set. Needs a tokio runtime with I/O.
+    ///
+    /// # Errors
+    /// Out of file descriptors.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        Ok(Self { fd: watched(fd)?, set: None })
+    }
+
+    /// Rings at `at`, at once when that is past, never when it is `None`. Setting it to what it is costs nothing.
+    ///
+    /// # Errors
+    /// None that the kernel documents for a valid timerfd.
+    pub fn set(&mut self, at: Option<Time>) -> io::Result<()> {
+        if self.set == at {
+            return Ok(());
+        }
+        // A zero it_value would disarm the timer (timerfd_settime(2)).
+        let micros = at.map_or(0, |at| at.as_micros().max(1));
+        let it_value = Timespec {
+            tv_sec: i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(micros % 1_000_000 * 1_000).unwrap_or(0),
+        };
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(
+            self.fd.get_ref(),
+            TimerfdTimerFlags::ABSTIME,
+            &Itimerspec { it_interval, it_value },
+        )?;
+        self.set = at;
+        Ok(())
+    }
+
+    /// Waits until it rings, and then it is no longer set. May be dropped and called again.
+    ///
+    /// # Errors
+    /// None that the kernel documents for a valid timerfd.
+    pub async fn rings(&mut self) -> io::Result<()> {
+        let mut guard = self.fd.readable().await?;
+        let mut expirations = [0; 8];
+        match rustix::io::read(self.fd.get_ref(), &mut expirations) {
+            Ok(_) => self.set = None,
+            Err(rustix::io::Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+        guard.clear_ready();
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! The state machine of one virtual router on one node (RFC 9568 §6.4): inputs and time in, effects out.
+//!
+//! One door, [`Machine::handle`], and one deadline. It never blocks, never fails and never panics on what a peer
+//! says. A timer lives in the state that needs it, so one that makes no sense cannot fire.
+//!
+//! Where it goes beyond the RFC, and why:
+//! * A node that is not fit to serve competes with [`Priority::UNFIT`]. While it is Active it keeps the addresses
+//!   until someone better advertises: half a service is better than none.
+//! * An advert of priority 1 does not hold back a fit Backup, whatever its Preempt_Mode: unfit yields to fit.
+//! * An unfit Backup that hears priority 0 waits one interval longer, so that fit nodes, and the unfit Active that
+//!   only offered the role, have the first word.
+//! * Priority 0 counts only from the Active that is followed: a stranger cannot start an election.
+
+use std::net::Ipv4Addr;
+
+use super::announce::Announcements;
+use super::timing::{active_down_interval, skew_time};
+use super::{Centis, Preempt, Priority, Received, Role, Span, Time};
+
+/// What a virtual router is configured with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Advertisement_Interval.
+    pub interval: Centis,
+    /// Preempt_Mode.
+    pub preempt: Preempt,
+}
+
+/// Everything that can happen to a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// It may take part: the interface is up and has this primary address.
+    Startup {
+        /// Source of our adverts; decides between equal priorities.
+        source: Ipv4Addr,
+    },
+    /// The node stops.
+    Shutdown,
+    /// It cannot take part: no interface, no listener, no address.
+    Fault,
+    /// The deadline may have come.
+    Timer,
+    /// A believed advert of this virtual router.
+    Advert(Received),
+    /// What to compete with from now on; [`Priority::UNFIT`] offers the role to anyone better.
+    Compete(Priority),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send an ADVERTISEMENT with this priority.
+    SendAdvert(Priority),
+    /// Put the addresses on the interface.
+    Claim,
+    /// Say on the wire whose addresses they are (gratuitous ARP).
+    Announce,
+    /// Take the addresses off the interface.
+    Release,
+    /// Tell humans.
+    Moved {
+        /// The role until now.
+        from: Role,
+        /// The role from now on.
+        to: Role,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// Why a role changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The router may take part.
+    Started,
+    /// It owns the addresses.
+    Owner,
+    /// The node stops.
+    Stopped,
+    /// It cannot take part.
+    Fault,
+    /// Nobody advertised for this long.
+    Silence(Span),
+    /// The Active gave the role up.
+    Resigned(Ipv4Addr),
+    /// This peer of lower priority may not keep the role.
+    Preempts(Ipv4Addr, Priority),
+    /// This peer advertised a higher priority.
+    HigherPriority(Ipv4Addr, Priority),
+    /// This peer has the same priority and the higher address.
+    HigherAddress(Ipv4Addr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Initialize,
+    Backup(Watch),
+    Active { source: Ipv4Addr, next_advert: Time, last_advert: Time, announcements: Announcements },
+}
+
+/// A Backup's view of the Active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Watch {
+    /// Our own primary address.
+    source: Ipv4Addr,
+    /// When Active_Down_Timer was set.
+    armed_at: Time,
+    /// Active_Adver_Interval, learned from the Active.
+    interval: Centis,
+    /// Whose adverts set the timer; `None` before the first.
+    followed: Option<Ipv4Addr>,
+    /// The followed Active gave the role up.
+    resigned: bool,
+    /// A lower advert that was not allowed to set the timer.
+    discarded: Option<(Ipv4Addr, Priority)>,
+}
+
+/// One virtual router on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    params: Params,
+    priority: Priority,
+    state: State,
+}
+
+impl Machine {
+    /// A router in Initialize that will compete with `priority`.
+    pub const fn new(params: Params, priority: Priority) -> Self {
+        Self { params, priority, state: State::Initialize }
+    }
+
+    /// Its role.
+    pub const fn role(&self) -> Role {
+        match self.state {
+            State::Initialize => Role::Initialize,
+            State::Backup(_) => Role::Backup,
+            State::Active { .. } => Role::Active,
+        }
+    }
+
+    /// What it competes with.
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// When to call back with [`Input::Timer`]; `None` in Initialize.
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.state {
+            State::Initialize => None,
+            State::Backup(watch) => Some(self.down_at(watch)),
+            State::Active { next_advert, announcements, .. } => {
+                Some(announcements.deadline().map_or(*next_advert, |announce| announce.min(*next_advert)))
+            }
+        }
+    }
+
+    /// The only door: appends to `out` what is to be done, in order.
+    pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
+        match (self.state, input) {
+            (_, Input::Compete(priority)) => self.compete(now, priority, out),
+            (State::Initialize, Input::Startup { source }) => self.start(now, source, out),
+            (State::Initialize, Input::Shutdown | Input::Fault | Input::Timer | Input::Advert(_)) => {}
+            (_, Input::Shutdown) => self.leave(Why::Stopped, out),
+            (_, Input::Fault) => self.leave(Why::Fault, out),
+            (State::Backup(watch), Input::Timer) => self.watch_timer(now, watch, out),
+            (State::Backup(watch), Input::Advert(advert)) => self.watch_advert(now, watch, advert),
+            (State::Active { .. }, Input::Timer) => self.serve_timer(now, out),
+            (State::Active { source, .. }, Input::Advert(advert)) => {
+                self.serve_advert(now, source, advert, out);
+            }
+            (State::Backup(_) | State::Active { .. }, Input::Startup { .. }) => {}
+        }
+    }
+
+    /// RFC 9568 §6.4.1: the owner serves at once, everyone else listens for a whole Active_Down_Interval first.
+    fn start(&mut self, now: Time, source: Ipv4Addr, out: &mut Vec<Effect>) {
+        if self.priority == Priority::OWNER {
+            self.take_over(now, source, Role::Initialize, Why::Owner, out);
+            return;
+        }
+        self.state = State::Backup(Watch {
+            source,
+            armed_at: now,
+            interval: self.params.interval,
+            followed: None,
+            resigned: false,
+            discarded: None,
+        });
+        out.push(Effect::Moved { from: Role::Initialize, to: Role::Backup, why: Why::Started });
+    }
+
+    fn leave(&mut self, why: Why, out: &mut Vec<Effect>) {
+        let from = self.role();
+        if from == Role::Active {
+            out.extend([Effect::SendAdvert(Priority::RESIGN), Effect::Release]);
+        }
+        self.state = State::Initialize;
+        out.push(Effect::Moved { from, to: Role::Initialize, why });
+    }
+
+    /// A change of priority moves no address by itself: the next adverts tell the others.
+    fn compete(&mut self, now: Time, priority: Priority, out: &mut Vec<Effect>) {
+        let offers = priority == Priority::UNFIT && self.priority != Priority::UNFIT;
+        if priority == self.priority {
+            return;
+        }
+        self.priority = priority;
+        if let State::Active { next_advert, last_advert, .. } = &mut self.state {
+            out.push(Effect::SendAdvert(if offers { Priority::RESIGN } else { priority }));
+            *last_advert = now;
+            *next_advert = now + self.params.interval.span();
+        }
+    }
+
+    // Backup, RFC 9568 §6.4.2
+
+    fn down_at(&self, watch: &Watch) -> Time {
+        let wait = match (watch.resigned, self.priority == Priority::UNFIT) {
+            (false, _) => active_down_interval(self.priority, watch.interval),
+            (true, false) => skew_time(self.priority, watch.interval),
+            (true, true) => skew_time(self.priority, watch.interval) + watch.interval.span(),
+        };
+        watch.armed_at + wait
+    }
+
+    fn watch_timer(&mut self, now: Time, watch: Watch, out: &mut Vec<Effect>) {
+        if now < self.down_at(&watch) {
+            return;
+        }
+        let why = match (watch.discarded, watch.followed) {
+            (Some((peer, priority)), _) => Why::Preempts(peer, priority),
+            (None, Some(peer)) if watch.resigned => Why::Resigned(peer),
+            (None, _) => Why::Silence(now.since(watch.armed_at)),
+        };
+        self.take_over(now, watch.source, Role::Backup, why, out);
+    }
+
+    fn watch_advert(&mut self, now: Time, mut watch: Watch, advert: Received) {
+        if advert.priority == Priority::RESIGN {
+            if watch.followed == Some(advert.source) {
+                watch.resigned = true;
+                watch.armed_at = now;
+            }
+        } else if self.follows(advert.priority) {
+            // "Set Active_Adver_Interval to Max Advertise Interval contained in the ADVERTISEMENT; recompute the
+            // Skew_Time; recompute the Active_Down_Interval; reset the Active_Down_Timer".
+            watch.interval = advert.interval;
+            watch.armed_at = now;
+            watch.followed = Some(advert.source);
+            watch.resigned = false;
+            watch.discarded = None;
+        } else {
+            watch.discarded = Some((advert.source, advert.priority));
+        }
+        self.state = State::Backup(watch);
+    }
+
+    /// "If Preempt_Mode is False, or if the priority in the ADVERTISEMENT is greater than or equal to the local
+    /// priority"; an unfit Active is never followed by a fit Backup.
+    fn follows(&self, theirs: Priority) -> bool {
+        let holds = match self.params.preempt {
+            Preempt::Always => false,
+            Preempt::Never => theirs > Priority::UNFIT,
+        };
+        holds || theirs >= self.priority
+    }
+
+    /// The advert goes first, so that an old Active drops the addresses before our gratuitous ARP is out.
+    fn take_over(&mut self, now: Time, source: Ipv4Addr, from: Role, why: Why, out: &mut Vec<Effect>) {
+        self.state = State::Active {
+            source,
+            next_advert: now + self.params.interval.span(),
+            last_advert: now,
+            announcements: Announcements::begin(now),
+        };
+        out.extend([
+            Effect::SendAdvert(self.priority),
+            Effect::Claim,
+            Effect::Announce,
+            Effect::Moved { from, to: Role::Active, why },
+        ]);
+    }
+
+    // Active, RFC 9568 §6.4.3
+
+    fn serve_timer(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let interval = self.params.interval.span();
+        let State::Active { next_advert, last_advert, announcements, .. } = &mut self.state else {
+            return;
+        };
+        if now >= *next_advert {
+            out.push(Effect::SendAdvert(self.priority));
+            *last_advert = now;
+            // Keep the beat; after a pause of more than a whole interval begin a new one.
+            *next_advert = if now.since(*next_advert) < interval { *next_advert } else { now } + interval;
+        }
+        if announcements.due(now) {
+            out.push(Effect::Announce);
+        }
+    }
+
+    fn serve_advert(&mut self, now: Time, source: Ipv4Addr, advert: Received, out: &mut Vec<Effect>) {
+        let why = if advert.priority > self.priority {
+            Why::HigherPriority(advert.source, advert.priority)
+        } else if advert.priority == self.priority && advert.source > source {
+            // "the primary IPvX address of the sender is greater than the local primary IPvX address", unsigned.
+            Why::HigherAddress(advert.source)
+        } else {
+            return self.insist(now, advert.priority, out);
+        };
+        self.state = State::Backup(Watch {
+            source,
+            armed_at: now,
+            interval: advert.interval,
+            followed: Some(advert.source),
+            resigned: false,
+            discarded: None,
+        });
+        out.extend([Effect::Release, Effect::Moved { from: Role::Active, to: Role::Backup, why }]);
+    }
+
+    /// "Discard ADVERTISEMENT. Send an ADVERTISEMENT immediately to assert Active state" (RFC 9568 §6.4.3). Once a
+    /// moment: a queue that is drained after a pause gets one answer. Another Active may have taught the network
+    /// its own MAC address, so ours is announced again.
+    fn insist(&mut self, now: Time, theirs: Priority, out: &mut Vec<Effect>) {
+        let State::Active { next_advert, last_advert, announcements, .. } = &mut self.state else {
+            return;
+        };
+        if *last_advert != now {
+            out.push(Effect::SendAdvert(self.priority));
+            *last_advert = now;
+            *next_advert = now + self.params.interval.span();
+        }
+        if theirs != Priority::RESIGN && announcements.quiet(now) {
+            *announcements = Announcements::begin(now);
+            out.push(Effect::Announce);
+        }
+    }
+}
