@@ -32,6 +32,13 @@ pub enum Event {
         /// Why, one sentence.
         why: String,
     },
+    /// A router does not take part, for other reasons than before.
+    TakesNoPart {
+        /// The router's name.
+        router: String,
+        /// Why, one sentence.
+        why: String,
+    },
     /// Someone else removed an address of ours; it is back.
     Restored {
         /// The router's name.
@@ -99,6 +106,7 @@ impl Event {
             }
             Self::Moved { .. }
             | Self::Competes { .. }
+            | Self::TakesNoPart { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
             | Self::ServerUp { .. } => tracing::info!("{self}"),
@@ -111,6 +119,7 @@ impl fmt::Display for Event {
         match self {
             Self::Moved { router, from, to, why } => write!(f, "{router}: {from} → {to}: {why}"),
             Self::Competes { router, priority, why } => write!(f, "{router}: priority {priority}: {why}"),
+            Self::TakesNoPart { router, why } => write!(f, "{router}: takes no part: {why}"),
             Self::Restored { router, address } => {
                 write!(f, "{router}: {address} had been removed by someone else, put back")
             }

@@ -1,1 +1,16 @@
-//! The agent's one loop.
+//! The agent's one loop: packets, timer and network events in, effects out. One thread, no queue.
+//!
+//! `agent` drives it: [`Ha::ready`] waits, [`Ha::turn`] acts. This room decides nothing about the protocol
+//! (`vrrp` does) and must never wait for the proxy or a client of `agent.sock`.
+
+mod driver;
+mod instance;
+mod perform;
+mod release;
+mod track;
+mod vip;
+
+pub use driver::{Ha, Wake};
+pub use release::release;
+pub use track::DataPlane;
+pub use vip::Removed;

@@ -4,5 +4,6 @@
 
 pub mod arp;
 pub mod clock;
+pub mod netlink;
 pub mod vrrp_socket;
 mod watched;

@@ -1,0 +1,300 @@
+//! The agent's one loop over packets, the timer and the network's changes. One thread, no queue, no channel.
+//!
+//! [`Ha::ready`] waits and may be dropped; [`Ha::turn`] acts and must be driven to its end. Packets win over the
+//! timer: whatever woke us, the socket is drained first, so that a node that was stopped for a while believes what
+//! its peers said before it believes its own clock.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use tokio::select;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::link::RouterStatus;
+use crate::net::clock::{self, Alarm};
+use crate::net::netlink::{Interface, Watch};
+use crate::vrrp::{Effect, Input, Received, Refusal, Refusals, Role, Time, accept};
+
+use super::instance::Instance;
+use super::perform::Hands;
+use super::track::{self, DataPlane, Link, Track};
+use super::vip;
+
+/// Packets that one turn takes at most: a flood cannot keep the timer from being served.
+const BATCH: usize = 256;
+/// Larger than any advert; what is longer is cut off and then refused for its length.
+const PACKET: usize = 2048;
+
+/// What woke the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// There may be packets.
+    Packets,
+    /// The alarm rang.
+    Timer,
+    /// An interface or an address has changed.
+    Network,
+}
+
+/// All virtual routers of this node, and the adapters they act through.
+pub struct Ha {
+    config: Config,
+    node: usize,
+    instances: Vec<Instance>,
+    /// Every address that moves; never a source of adverts.
+    service: Vec<Ipv4Addr>,
+    hands: Hands,
+    watch: Watch,
+    alarm: Alarm,
+    interfaces: Vec<Interface>,
+    plane: DataPlane,
+    refusals: Refusals,
+    events: Vec<Event>,
+}
+
+impl Ha {
+    /// Opens the sockets, takes addresses off that an earlier run left behind, and begins to listen. Nothing is
+    /// claimed before the first [`Ha::turn`].
+    ///
+    /// # Errors
+    /// `PermissionDenied` without CAP_NET_RAW or CAP_NET_ADMIN, and what else the kernel says.
+    pub async fn open(config: Config, node: usize, plane: DataPlane) -> io::Result<Self> {
+        let own_priority = config.nodes[node].priority;
+        let instances = config
+            .routers
+            .iter()
+            .map(|router| Instance::new(router.clone(), own_priority, Track::new(&config, router)));
+        let addresses = config.routers.iter().flat_map(|router| &router.addresses);
+        let mut ha = Self {
+            instances: instances.collect(),
+            service: addresses.map(|cidr| cidr.address).collect(),
+            hands: Hands::open()?,
+            // Subscribed before the first look, so that no change falls between.
+            watch: Watch::open()?,
+            alarm: Alarm::new()?,
+            interfaces: Vec::new(),
+            plane,
+            refusals: Refusals::default(),
+            events: Vec::new(),
+            config,
+            node,
+        };
+        ha.interfaces = ha.hands.netlink.interfaces().await?;
+        vip::remove_stale(&ha.hands.netlink, Some(&ha.config), &ha.interfaces).await?;
+        ha.look().await?;
+        ha.rearm()?;
+        Ok(ha)
+    }
+
+    /// Waits until there is something to do. May be dropped and called again.
+    ///
+    /// # Errors
+    /// The reactor or the netlink connection is gone: the agent cannot go on.
+    pub async fn ready(&mut self) -> io::Result<Wake> {
+        select! {
+            biased;
+            ready = self.hands.socket.readable() => ready.map(|()| Wake::Packets),
+            rung = self.alarm.rings() => rung.map(|()| Wake::Timer),
+            changed = self.watch.changed() => changed.map(|()| Wake::Network),
+        }
+    }
+
+    /// Does what there is to do.
+    ///
+    /// # Errors
+    /// The kernel no longer answers: the agent cannot go on.
+    pub async fn turn(&mut self, wake: Wake) -> io::Result<()> {
+        self.drain().await;
+        if wake == Wake::Network {
+            self.look().await?;
+        }
+        let now = clock::now();
+        for position in 0..self.instances.len() {
+            self.expire(now, position).await;
+        }
+        self.rearm()
+    }
+
+    /// Takes in how the proxy is.
+    ///
+    /// # Errors
+    /// As [`Ha::turn`].
+    pub async fn set_data_plane(&mut self, plane: DataPlane) -> io::Result<()> {
+        self.plane = plane;
+        self.evaluate_all().await;
+        self.rearm()
+    }
+
+    /// Lets other nodes go first with a router, or competes again.
+    ///
+    /// # Errors
+    /// As [`Ha::turn`].
+    pub async fn stand_back(&mut self, router: usize, standing_back: bool) -> io::Result<()> {
+        let track = &mut self.instances[router].track;
+        track.standing_back = standing_back;
+        track.released &= standing_back;
+        self.evaluate(clock::now(), router).await;
+        self.rearm()
+    }
+
+    /// Takes a router out until [`Ha::stand_back`] with `false`.
+    ///
+    /// # Errors
+    /// As [`Ha::turn`].
+    pub async fn release(&mut self, router: usize) -> io::Result<()> {
+        self.instances[router].track.released = true;
+        self.evaluate(clock::now(), router).await;
+        self.rearm()
+    }
+
+    /// Gives every router up in an orderly way: priority 0, then the addresses go.
+    pub async fn stop(&mut self) {
+        for position in 0..self.instances.len() {
+            self.feed(clock::now(), position, Input::Shutdown).await;
+        }
+    }
+
+    /// How the routers stand.
+    pub fn status(&self) -> Vec<RouterStatus> {
+        self.instances.iter().map(Instance::status).collect()
+    }
+
+    /// Packets refused since the start, by reason.
+    pub fn refused(&self) -> Vec<(String, u64)> {
+        self.refusals.seen().map(|(refusal, count)| (refusal.to_string(), count)).collect()
+    }
+
+    /// What happened since it was asked last.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    async fn drain(&mut self) {
+        let now = clock::now();
+        let mut buffer = [0; PACKET];
+        for _ in 0..BATCH {
+            let judged = match self.hands.socket.receive(&mut buffer) {
+                Ok(Some(packet)) => accept(packet.bytes).map(|advert| (packet.interface, advert)),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!("VRRP socket: {error}");
+                    continue;
+                }
+            };
+            let addressed = judged.and_then(|(interface, advert)| {
+                let position = self.addressee(interface, &advert)?;
+                Ok((position, advert))
+            });
+            match addressed {
+                Ok((position, advert)) => self.hear(now, position, advert).await,
+                Err(refusal) => self.refuse(refusal),
+            }
+        }
+    }
+
+    /// The router that an advert is for.
+    fn addressee(&self, interface: u32, advert: &Received) -> Result<usize, Refusal> {
+        let matches = |instance: &Instance| {
+            instance.router.vrid == advert.vrid && instance.link.is_some_and(|link| link.index == interface)
+        };
+        let position = self.instances.iter().position(matches).ok_or(Refusal::UnknownVrid)?;
+        let own = self.instances[position].link.is_some_and(|link| link.source == advert.source);
+        if own { Err(Refusal::OwnSource) } else { Ok(position) }
+    }
+
+    async fn hear(&mut self, now: Time, position: usize, advert: Received) {
+        let node = self.config.nodes.iter().find(|node| node.address == advert.source);
+        self.instances[position].heard(&advert, node.map(|node| node.name.clone()));
+        self.feed(now, position, Input::Advert(advert)).await;
+    }
+
+    /// Counted always, logged at powers of two: a flood costs a line now and then.
+    fn refuse(&mut self, refusal: Refusal) {
+        let count = self.refusals.count(refusal);
+        if refusal == Refusal::UnknownVrid {
+            // Other groups on the same network are nothing to worry about.
+            tracing::trace!("{refusal}");
+        } else if count.is_power_of_two() {
+            tracing::warn!("refused a VRRP packet, {refusal} ({count} so far)");
+        }
+    }
+
+    /// Looks at the interfaces and makes what is there what should be there.
+    async fn look(&mut self) -> io::Result<()> {
+        self.interfaces = self.hands.netlink.interfaces().await?;
+        self.evaluate_all().await;
+        for instance in &mut self.instances {
+            vip::reconcile(&self.hands, instance, &self.interfaces, &mut self.events).await;
+        }
+        Ok(())
+    }
+
+    async fn evaluate_all(&mut self) {
+        let now = clock::now();
+        for position in 0..self.instances.len() {
+            self.evaluate(now, position).await;
+        }
+    }
+
+    /// Weighs what a router depends on, and tells its machine.
+    async fn evaluate(&mut self, now: Time, position: usize) {
+        let link = self.joined_link(position);
+        let instance = &mut self.instances[position];
+        let verdict = instance.track.verdict(now, link, &self.plane);
+        instance.weigh_at = instance.track.deadline(now, &self.plane);
+        let orders = instance.obey(verdict, &mut self.events);
+        if orders.leave {
+            self.feed(now, position, Input::Fault).await;
+        }
+        if let Some((link, priority)) = orders.enter {
+            self.instances[position].link = Some(link);
+            self.feed(now, position, Input::Compete(priority)).await;
+            self.feed(now, position, Input::Startup { source: link.source }).await;
+        }
+    }
+
+    /// What a router's interface offers, once the group is heard on it.
+    fn joined_link(&self, position: usize) -> Result<Link, String> {
+        let instance = &self.instances[position];
+        let preferred = self.config.nodes[self.node].address;
+        let link = track::link(&self.interfaces, &instance.router, preferred, &self.service)?;
+        let takes_part = instance.machine.role() != Role::Initialize;
+        if !takes_part || instance.link != Some(link) {
+            let name = &instance.router.interface;
+            let joined = self.hands.socket.join(link.index);
+            joined.map_err(|error| format!("{name}: 224.0.0.18 could not be joined: {error}"))?;
+        }
+        Ok(link)
+    }
+
+    async fn expire(&mut self, now: Time, position: usize) {
+        let instance = &mut self.instances[position];
+        if instance.weigh_at.is_some_and(|at| now >= at) {
+            instance.track.refused.take_if(|(_, retry)| now >= *retry);
+            self.evaluate(now, position).await;
+        }
+        if self.instances[position].machine.deadline().is_some_and(|deadline| now >= deadline) {
+            self.feed(now, position, Input::Timer).await;
+        }
+    }
+
+    /// One input through a machine, and its effects. An address that the kernel refuses is a fault.
+    async fn feed(&mut self, now: Time, position: usize, input: Input) {
+        let instance = &mut self.instances[position];
+        let mut effects: Vec<Effect> = Vec::new();
+        instance.machine.handle(now, input, &mut effects);
+        if let Err(why) = self.hands.perform(instance, &effects, &mut self.events).await {
+            instance.refuse(now, why);
+            effects.clear();
+            instance.machine.handle(now, Input::Fault, &mut effects);
+            let _released = self.hands.perform(instance, &effects, &mut self.events).await;
+        }
+        debug_assert!(instance.machine.role() != Role::Initialize || instance.machine.deadline().is_none());
+    }
+
+    fn rearm(&mut self) -> io::Result<()> {
+        let deadlines = |instance: &Instance| [instance.machine.deadline(), instance.weigh_at];
+        self.alarm.set(self.instances.iter().flat_map(deadlines).flatten().min())
+    }
+}

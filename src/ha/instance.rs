@@ -1,0 +1,173 @@
+//! One virtual router on this node: its machine, what it depends on, and what `status` tells of it.
+
+use std::net::Ipv4Addr;
+
+use crate::config::Router;
+use crate::event::Event;
+use crate::link::{AddressStatus, PeerStatus, RouterStatus};
+use crate::net::clock;
+use crate::vrrp::{Machine, Params, Priority, Received, Role, Span, Time, Why};
+
+use super::track::{Link, Track, Verdict};
+
+/// When an address that the kernel refused is tried again.
+const RETRY: Span = Span::from_millis(1_000);
+
+/// What a verdict means for the machine, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// Take no part any more.
+    pub(crate) leave: bool,
+    /// Take part through this interface, with this priority.
+    pub(crate) enter: Option<(Link, Priority)>,
+}
+
+/// A router with everything that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) router: Router,
+    pub(crate) machine: Machine,
+    pub(crate) track: Track,
+    /// What its interface offers; kept through a fault, so that the addresses can still be taken off.
+    pub(crate) link: Option<Link>,
+    /// When what it depends on has to be weighed again, though nothing else happens.
+    pub(crate) weigh_at: Option<Time>,
+    /// Whether each address is on the interface, in the order of the config.
+    pub(crate) held: Vec<bool>,
+    pub(crate) peer: Option<PeerStatus>,
+    pub(crate) adverts_sent: u64,
+    pub(crate) adverts_received: u64,
+    pub(crate) restored: u64,
+    own_priority: Priority,
+    reasons: Vec<String>,
+    takeovers: u64,
+    since_ms: u64,
+    why: String,
+}
+
+impl Instance {
+    pub(crate) fn new(router: Router, own_priority: Priority, track: Track) -> Self {
+        let params = Params { interval: router.advert_interval, preempt: router.preempt };
+        Self {
+            machine: Machine::new(params, Priority::UNFIT),
+            held: vec![false; router.addresses.len()],
+            track,
+            link: None,
+            weigh_at: None,
+            peer: None,
+            adverts_sent: 0,
+            adverts_received: 0,
+            restored: 0,
+            own_priority,
+            reasons: Vec::new(),
+            takeovers: 0,
+            since_ms: clock::wall_ms(),
+            why: "the agent was started".to_owned(),
+            router,
+        }
+    }
+
+    /// Takes a verdict in: what the machine has to hear, and what a human has to.
+    pub(crate) fn obey(&mut self, verdict: Verdict, events: &mut Vec<Event>) -> Orders {
+        let takes_part = self.machine.role() != Role::Initialize;
+        let router = self.router.name.clone();
+        let (link, reasons) = match verdict {
+            Verdict::Fault(reasons) => {
+                if !takes_part && reasons != self.reasons {
+                    events.push(Event::TakesNoPart { router, why: reasons.join("; ") });
+                }
+                self.reasons = reasons;
+                return Orders { leave: takes_part, enter: None };
+            }
+            Verdict::Unfit(link, reasons) => (link, reasons),
+            Verdict::Fit(link) => (link, Vec::new()),
+        };
+        let priority = if reasons.is_empty() { self.own_priority } else { Priority::UNFIT };
+        if priority != self.machine.priority() || reasons != self.reasons {
+            let why = if reasons.is_empty() { "fit to serve".to_owned() } else { reasons.join("; ") };
+            events.push(Event::Competes { router, priority, why });
+        }
+        self.reasons = reasons;
+        // Another index, MAC or source address: begin again rather than speak with a stale one.
+        Orders { leave: takes_part && self.link != Some(link), enter: Some((link, priority)) }
+    }
+
+    /// The kernel refused an address: a fault from the next weighing on, until it is tried again.
+    pub(crate) fn refuse(&mut self, now: Time, why: String) {
+        self.track.refused = Some((why, now + RETRY));
+        self.weigh_at = Some(now);
+    }
+
+    /// Notes a change of role; the event says it to humans.
+    pub(crate) fn moved(&mut self, from: Role, to: Role, why: Why) -> Event {
+        self.since_ms = clock::wall_ms();
+        self.why = self.sentence(why);
+        if to == Role::Active {
+            self.takeovers += 1;
+        }
+        Event::Moved { router: self.router.name.clone(), from, to, why: self.why.clone() }
+    }
+
+    /// Notes who was heard.
+    pub(crate) fn heard(&mut self, advert: &Received, name: Option<String>) {
+        self.adverts_received += 1;
+        self.peer = Some(PeerStatus {
+            address: advert.source,
+            name,
+            priority: advert.priority,
+            interval: advert.interval,
+            dialect: advert.dialect,
+            heard_ms: clock::wall_ms(),
+        });
+    }
+
+    pub(crate) fn status(&self) -> RouterStatus {
+        let addresses = self.router.addresses.iter().zip(&self.held);
+        RouterStatus {
+            name: self.router.name.clone(),
+            interface: self.router.interface.clone(),
+            vrid: self.router.vrid,
+            role: self.machine.role(),
+            since_ms: self.since_ms,
+            why: self.why.clone(),
+            priority: self.own_priority,
+            effective_priority: self.machine.priority(),
+            reasons: self.reasons.clone(),
+            advert_interval: self.router.advert_interval,
+            addresses: addresses
+                .map(|(address, held)| AddressStatus { address: *address, held: *held })
+                .collect(),
+            peer: self.peer.clone(),
+            takeovers: self.takeovers,
+            adverts_sent: self.adverts_sent,
+            adverts_received: self.adverts_received,
+            restored: self.restored,
+        }
+    }
+
+    fn sentence(&self, why: Why) -> String {
+        let peer = |address: Ipv4Addr| match &self.peer {
+            Some(PeerStatus { address: heard, name: Some(name), .. }) if *heard == address => {
+                format!("{name} ({address})")
+            }
+            Some(_) | None => address.to_string(),
+        };
+        match why {
+            Why::Started => "takes part from now on".to_owned(),
+            Why::Owner => "owns the addresses (priority 255)".to_owned(),
+            Why::Stopped => "the agent is stopping".to_owned(),
+            Why::Fault => match &self.track.refused {
+                Some((refused, _)) => refused.clone(),
+                None if self.reasons.is_empty() => "the interface has changed".to_owned(),
+                None => self.reasons.join("; "),
+            },
+            Why::Silence(span) => format!("no advert for {span}"),
+            Why::Resigned(by) => format!("{} gave it up", peer(by)),
+            Why::Preempts(from, priority) => {
+                format!("{} serves with the lower priority {priority}", peer(from))
+            }
+            Why::HigherPriority(by, priority) => format!("{} has the higher priority {priority}", peer(by)),
+            Why::HigherAddress(by) => format!("{} has the same priority and the higher address", peer(by)),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a node is fit for: from the interface, the proxy and the pools to one verdict a router. Pure.
+//!
+//! A **fault** takes the router out: nothing could answer at the address. **Unfit** lets it compete at priority 1:
+//! any fit node is better, but half a service is better than none.
+
+use std::net::Ipv4Addr;
+
+use crate::config::{Config, Router};
+use crate::link::{PoolReport, Report, ServerState};
+use crate::net::arp::Mac;
+use crate::net::netlink::Interface;
+use crate::vrrp::{Span, Time};
+
+/// How long a proxy that is alive may say nothing before it is taken to be stuck. It reports once a second.
+const REPORT_LIMIT: Span = Span::from_millis(3_000);
+
+/// What a router may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Compete at the configured priority.
+    Fit(Link),
+    /// Compete at priority 1, for these reasons.
+    Unfit(Link, Vec<String>),
+    /// Take no part, for these reasons.
+    Fault(Vec<String>),
+}
+
+/// What an interface offers to a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Its index.
+    pub(crate) index: u32,
+    /// Its hardware address.
+    pub(crate) mac: Mac,
+    /// The source of adverts.
+    pub(crate) source: Ipv4Addr,
+}
+
+/// The proxy process, as the agent knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DataPlane {
+    /// The config has no frontends.
+    NotNeeded,
+    /// It does not run, for this reason.
+    Down(String),
+    /// It was started and has not said anything yet.
+    Starting,
+    /// It said this, then.
+    Reporting(Report, Time),
+}
+
+/// What one router depends on, and what an operator asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Track {
+    /// Indexes of the pools behind the frontends on the router's addresses; empty when it has no frontend.
+    pools: Vec<usize>,
+    /// When the network was last seen to be there again: health seen before that proves nothing.
+    linked_since: Option<Time>,
+    /// `vipd handover`: let the others go first.
+    pub(crate) standing_back: bool,
+    /// `vipd release`: take no part.
+    pub(crate) released: bool,
+    /// The kernel refused an address; tried again then.
+    pub(crate) refused: Option<(String, Time)>,
+}
+
+impl Track {
+    pub(crate) fn new(config: &Config, router: &Router) -> Self {
+        let serves = |bind: &std::net::SocketAddr| {
+            bind.ip().is_unspecified() || router.addresses.iter().any(|cidr| bind.ip() == cidr.address)
+        };
+        let mut pools: Vec<_> = config
+            .frontends
+            .iter()
+            .filter(|front| front.bind.iter().any(serves))
+            .map(|front| front.pool)
+            .collect();
+        pools.sort_unstable();
+        pools.dedup();
+        Self { pools, linked_since: None, standing_back: false, released: false, refused: None }
+    }
+
+    /// Weighs everything that is known.
+    pub(crate) fn verdict(&mut self, now: Time, link: Result<Link, String>, plane: &DataPlane) -> Verdict {
+        self.linked_since = link.as_ref().ok().map(|_| self.linked_since.unwrap_or(now));
+        let mut faults = Vec::new();
+        if self.released {
+            faults.push("released by an operator: `vipd handover --undo` competes again".to_owned());
+        }
+        faults.extend(self.refused.as_ref().map(|(why, _)| why.clone()));
+        faults.extend(self.proxy_fault(plane));
+        let link = match link {
+            Ok(link) if faults.is_empty() => link,
+            Ok(_) => return Verdict::Fault(faults),
+            Err(why) => {
+                faults.insert(0, why);
+                return Verdict::Fault(faults);
+            }
+        };
+        let mut reasons = Vec::new();
+        if self.standing_back {
+            reasons.push("handed over by an operator: `vipd handover --undo` competes again".to_owned());
+        }
+        self.weigh_pools(now, plane, &mut reasons);
+        if reasons.is_empty() { Verdict::Fit(link) } else { Verdict::Unfit(link, reasons) }
+    }
+
+    /// When the verdict may change without anything else happening.
+    pub(crate) fn deadline(&self, now: Time, plane: &DataPlane) -> Option<Time> {
+        let retry = self.refused.as_ref().map(|(_, retry)| *retry);
+        let silent = match plane {
+            DataPlane::Reporting(_, at) if !self.pools.is_empty() => Some(*at + REPORT_LIMIT),
+            DataPlane::Reporting(..) | DataPlane::NotNeeded | DataPlane::Down(_) | DataPlane::Starting => {
+                None
+            }
+        };
+        [retry, silent].into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// No address without a listener.
+    fn proxy_fault(&self, plane: &DataPlane) -> Option<String> {
+        match plane {
+            _ if self.pools.is_empty() => None,
+            DataPlane::NotNeeded => None,
+            DataPlane::Down(why) => Some(format!("the proxy {why}")),
+            DataPlane::Starting => Some("the proxy is starting".to_owned()),
+            DataPlane::Reporting(report, _) if report.listening => None,
+            DataPlane::Reporting(..) => Some("the proxy does not listen".to_owned()),
+        }
+    }
+
+    fn weigh_pools(&self, now: Time, plane: &DataPlane, reasons: &mut Vec<String>) {
+        let DataPlane::Reporting(report, at) = plane else { return };
+        if self.pools.is_empty() {
+            return;
+        }
+        if now.since(*at) >= REPORT_LIMIT {
+            reasons.push(format!("the proxy runs but has said nothing for {REPORT_LIMIT}"));
+        }
+        reasons.extend(self.pools.iter().filter_map(|pool| self.weigh_pool(report.pools.get(*pool)?)));
+    }
+
+    fn weigh_pool(&self, pool: &PoolReport) -> Option<String> {
+        let name = &pool.name;
+        if pool.healthy == 0 {
+            let checking = pool.servers.iter().all(|server| server.state == ServerState::Checking);
+            let servers = pool.servers.len();
+            return Some(if checking {
+                format!("pool {name}: its servers are being checked")
+            } else {
+                format!("pool {name}: none of its {servers} servers is healthy")
+            });
+        }
+        let seen = pool.verified_us.map(Time::from_micros);
+        let verified = self.linked_since.is_some_and(|since| seen.is_some_and(|seen| seen >= since));
+        (!verified).then(|| format!("pool {name}: not checked yet since this node came back"))
+    }
+}
+
+/// What the interface of that name offers, or which fault it has.
+pub(crate) fn link(
+    interfaces: &[Interface],
+    router: &Router,
+    preferred: std::net::IpAddr,
+    service: &[Ipv4Addr],
+) -> Result<Link, String> {
+    let name = &router.interface;
+    let found = interfaces.iter().find(|interface| interface.name == *name);
+    let interface = found.ok_or_else(|| format!("there is no interface {name}"))?;
+    if !interface.up {
+        return Err(format!("interface {name} is down: `ip link set {name} up`"));
+    }
+    if !interface.running {
+        return Err(format!("interface {name} has no carrier: is the cable in?"));
+    }
+    let mac = interface.mac.ok_or_else(|| format!("interface {name} is not an Ethernet"))?;
+    let own = || interface.addresses.iter().filter(|assigned| !service.contains(&assigned.cidr.address));
+    let source = own()
+        .map(|assigned| assigned.cidr.address)
+        .find(|address| preferred == *address)
+        .or_else(|| own().map(|assigned| assigned.cidr.address).next())
+        .ok_or_else(|| format!("interface {name} has no IPv4 address to send adverts from"))?;
+    Ok(Link { index: interface.index, mac, source })
+}

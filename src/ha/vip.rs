@@ -1,0 +1,102 @@
+//! The addresses, level-triggered: what is on the interfaces is compared with what should be, at start and after
+//! every change, so that neither a crash nor another program leaves them wrong for long.
+
+use std::io;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::net::clock;
+use crate::net::netlink::{Assigned, Interface, Netlink};
+use crate::vrrp::{Cidr, Role};
+
+use super::instance::Instance;
+use super::perform::Hands;
+
+/// An address that was taken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Index of the interface it was on.
+    pub interface: u32,
+    /// The interface's name.
+    pub name: String,
+    /// The address.
+    pub address: Cidr,
+}
+
+/// Takes off what an earlier run left behind: every address that carries our tag, and every address of the config
+/// on the interface of its router, because kernels before 5.18 keep no tag.
+pub(crate) async fn remove_stale(
+    netlink: &Netlink,
+    config: Option<&Config>,
+    interfaces: &[Interface],
+) -> io::Result<Vec<Removed>> {
+    let mut removed = Vec::new();
+    for interface in interfaces {
+        let stale = interface.addresses.iter().filter(|assigned| is_ours(config, interface, assigned));
+        for Assigned { cidr, .. } in stale {
+            if netlink.remove(interface.index, *cidr).await? {
+                removed.push(Removed {
+                    interface: interface.index,
+                    name: interface.name.clone(),
+                    address: *cidr,
+                });
+            }
+        }
+    }
+    Ok(removed)
+}
+
+fn is_ours(config: Option<&Config>, interface: &Interface, assigned: &Assigned) -> bool {
+    let routers = config.map_or(&[][..], |config| &config.routers);
+    assigned.ours
+        || routers
+            .iter()
+            .any(|router| router.interface == interface.name && router.addresses.contains(&assigned.cidr))
+}
+
+/// Puts back what someone removed from an Active, and takes off what a router that is not Active should not have.
+pub(crate) async fn reconcile(
+    hands: &Hands,
+    instance: &mut Instance,
+    interfaces: &[Interface],
+    events: &mut Vec<Event>,
+) {
+    let Some(link) = instance.link else { return };
+    let interface = interfaces.iter().find(|interface| interface.index == link.index);
+    let Some(interface) = interface else { return };
+    let mut restored = false;
+    for position in 0..instance.router.addresses.len() {
+        let address = instance.router.addresses[position];
+        let found = interface.addresses.iter().find(|assigned| assigned.cidr == address);
+        match (instance.machine.role(), found) {
+            (Role::Active, Some(_)) => {}
+            (Role::Active, None) => restored |= put_back(hands, instance, address, events).await,
+            (Role::Backup | Role::Initialize, Some(Assigned { ours: true, .. })) => {
+                let _absent = hands.netlink.remove(link.index, address).await;
+            }
+            (Role::Backup | Role::Initialize, _) => {}
+        }
+        instance.held[position] = instance.machine.role() == Role::Active;
+    }
+    if restored {
+        hands.announce(instance);
+    }
+}
+
+/// Says whether the address had been missing. A refusal of the kernel makes the router's next weighing a fault.
+async fn put_back(hands: &Hands, instance: &mut Instance, address: Cidr, events: &mut Vec<Event>) -> bool {
+    let router = instance.router.name.clone();
+    match hands.put(instance, address).await {
+        Ok(true) => {
+            instance.restored += 1;
+            events.push(Event::Restored { router, address });
+            true
+        }
+        Ok(false) => false,
+        Err(why) => {
+            events.push(Event::AddressFailed { router, address, why: why.clone() });
+            instance.refuse(clock::now(), why);
+            false
+        }
+    }
+}

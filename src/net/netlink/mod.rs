@@ -1,0 +1,42 @@
+//! Interfaces and their IPv4 addresses through rtnetlink (rtnetlink(7)).
+//!
+//! Requests and events use two connections: on one, the kernel's echo of a change of ours would be taken for the
+//! reply to it and never reach the events.
+
+mod requests;
+mod watch;
+
+pub use requests::Netlink;
+pub use watch::Watch;
+
+use super::arp::Mac;
+use crate::vrrp::Cidr;
+
+/// The address protocol (IFA_PROTO, linux/if_addr.h, since Linux 5.18) of addresses that are ours: `v`.
+pub const ADDRESS_PROTOCOL: u8 = b'v';
+
+/// An interface as the kernel has it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its index; a re-created interface gets another.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its hardware address; `None` when it is not an Ethernet.
+    pub mac: Option<Mac>,
+    /// IFF_UP: an administrator wants it up.
+    pub up: bool,
+    /// IFF_RUNNING: there is a carrier, and it passes traffic.
+    pub running: bool,
+    /// Its IPv4 addresses.
+    pub addresses: Vec<Assigned>,
+}
+
+/// An IPv4 address on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// The address with its prefix length.
+    pub cidr: Cidr,
+    /// It carries [`ADDRESS_PROTOCOL`].
+    pub ours: bool,
+}

@@ -1,0 +1,133 @@
+//! The connection for requests: look, add, remove.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
+
+use super::{ADDRESS_PROTOCOL, Assigned, Interface};
+use crate::vrrp::Cidr;
+
+/// A connection for requests. Its socket belongs to the network namespace in which it was opened.
+#[derive(Clone, Debug)]
+pub struct Netlink {
+    handle: Handle,
+}
+
+impl Netlink {
+    /// Opens it and lets the current tokio runtime drive it.
+    ///
+    /// # Errors
+    /// Out of file descriptors.
+    pub fn open() -> io::Result<Self> {
+        let (connection, handle, _) = new_connection()?;
+        tokio::spawn(connection);
+        Ok(Self { handle })
+    }
+
+    /// Every interface with its IPv4 addresses, in the order of their indexes.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        let links: Vec<_> = self.handle.link().get().execute().try_collect().await.map_err(into_io)?;
+        let mut interfaces: Vec<_> =
+            links.into_iter().map(|link| (link.header.index, interface(link))).collect();
+        let mut addresses: HashMap<u32, Vec<Assigned>> = HashMap::new();
+        let mut request = self.handle.address().get();
+        request.message_mut().header.family = AddressFamily::Inet;
+        let mut dump = std::pin::pin!(request.execute());
+        while let Some(message) = dump.try_next().await.map_err(into_io)? {
+            let assigned = assigned(&message);
+            addresses.entry(message.header.index).or_default().extend(assigned);
+        }
+        for (index, interface) in &mut interfaces {
+            interface.addresses = addresses.remove(index).unwrap_or_default();
+        }
+        interfaces.sort_by_key(|(index, _)| *index);
+        Ok(interfaces.into_iter().map(|(_, interface)| interface).collect())
+    }
+
+    /// Puts an address on an interface, tagged as ours; says whether it was missing.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without CAP_NET_ADMIN, `ENODEV` when the interface has gone, and what else the kernel says.
+    pub async fn add(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
+        let mut request = self.handle.address().add(interface, cidr.address.into(), cidr.prefix);
+        let attributes = &mut request.message_mut().attributes;
+        attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
+        attributes.push(AddressAttribute::Protocol(ADDRESS_PROTOCOL.into()));
+        if cidr.prefix < 32 {
+            // The route to the network belongs to the interface's own address and must not come and go with ours.
+            attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
+        }
+        done_unless(request.execute().await, libc::EEXIST)
+    }
+
+    /// Takes an address off an interface; says whether it was there.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without CAP_NET_ADMIN, and what else the kernel says.
+    pub async fn remove(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
+        let message = AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(interface)
+            .address(cidr.address, cidr.prefix)
+            .build();
+        match done_unless(self.handle.address().del(message).execute().await, libc::EADDRNOTAVAIL) {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+            other => other,
+        }
+    }
+}
+
+/// `false` when the kernel answered `unchanged`: things already were as asked.
+fn done_unless(result: Result<(), Error>, unchanged: i32) -> io::Result<bool> {
+    match result.map_err(into_io) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(unchanged) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn into_io(error: Error) -> io::Error {
+    if let Error::NetlinkError(message) = error { message.to_io() } else { io::Error::other(error) }
+}
+
+fn interface(link: LinkMessage) -> Interface {
+    let flags = link.header.flags;
+    let mut interface = Interface {
+        index: link.header.index,
+        name: String::new(),
+        mac: None,
+        up: flags.contains(LinkFlags::Up),
+        running: flags.contains(LinkFlags::Running),
+        addresses: Vec::new(),
+    };
+    for attribute in link.attributes {
+        if let LinkAttribute::IfName(name) = attribute {
+            interface.name = name;
+        } else if let LinkAttribute::Address(mac) = attribute {
+            interface.mac = mac.try_into().ok();
+        }
+    }
+    interface
+}
+
+/// An IPv4 address of a dump. IFA_LOCAL is the address; IFA_ADDRESS is the peer's on point-to-point links.
+fn assigned(message: &AddressMessage) -> Option<Assigned> {
+    let mut address = None;
+    let mut ours = false;
+    for attribute in &message.attributes {
+        if let AddressAttribute::Local(IpAddr::V4(local)) = attribute {
+            address = Some(*local);
+        } else if let AddressAttribute::Protocol(protocol) = attribute {
+            ours = u8::from(*protocol) == ADDRESS_PROTOCOL;
+        }
+    }
+    Some(Assigned { cidr: Cidr { address: address?, prefix: message.header.prefix_len }, ours })
+}
