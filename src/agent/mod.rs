@@ -1,1 +1,127 @@
-//! The agent process: wiring, `agent.sock`, the child.
+//! The agent process: wiring, `agent.sock`, and the proxy as its child.
+//!
+//! Small, boring, privileged, never busy: one thread, which must never parse a request of a user or wait for the
+//! proxy.
+
+mod backoff;
+mod child;
+mod desk;
+mod handover;
+mod release;
+mod server;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use caps::{CapSet, Capability};
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::ha::{DataPlane, Ha};
+use crate::net::clock;
+
+use child::{Keeper, Launch};
+use desk::{Desk, Signals};
+
+pub use release::{Released, release};
+
+/// Questions that may wait for the desk.
+const QUESTIONS: usize = 64;
+
+/// What `vipd run` is given.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The checked config.
+    pub config: Config,
+    /// The text it was read from; the proxy gets the same.
+    pub config_text: String,
+    /// Which node this is: an index into [`Config::nodes`].
+    pub node: usize,
+    /// Where `agent.sock` goes.
+    pub runtime_dir: PathBuf,
+}
+
+/// Why the agent could not start or go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The process lacks a capability; names it.
+    Privilege(String),
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Privilege(why) | Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Runs the agent until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Error::Privilege`] before anything was touched; [`Error::Failed`] when the kernel refuses something that the
+/// agent cannot do without.
+pub fn run(options: Options) -> Result<(), Error> {
+    require(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
+    runtime()?.block_on(serve(options))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Failed(format!("no event loop: {error}")))
+}
+
+async fn serve(options: Options) -> Result<(), Error> {
+    let Options { config, config_text, node, runtime_dir } = options;
+    let name = config.nodes[node].name.clone();
+    let (desk, asked) = mpsc::channel(QUESTIONS);
+    let socket = server::serve(&runtime_dir, desk).map_err(|error| socket_error(&runtime_dir, &error))?;
+    let launch = Launch { config_text, node: name.clone(), runtime_dir, grace: config.proxy.grace };
+    let proxy = (!config.frontends.is_empty()).then(|| Keeper::new(launch));
+    let plane = if proxy.is_some() { DataPlane::Starting } else { DataPlane::NotNeeded };
+    let failed = |error: io::Error| Error::Failed(format!("the agent cannot go on: {error}"));
+    let mut desk = Desk {
+        node: name,
+        started_ms: clock::wall_ms(),
+        ha: Ha::open(config, node, plane).await.map_err(failed)?,
+        proxy,
+        asked,
+        signals: Signals::listen().map_err(failed)?,
+        watchers: Vec::new(),
+        handovers: Vec::new(),
+    };
+    let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let ended = desk.run().await.map_err(failed);
+    drop(socket);
+    ended
+}
+
+fn socket_error(dir: &std::path::Path, error: &io::Error) -> Error {
+    let path = dir.join("agent.sock");
+    if error.kind() == io::ErrorKind::AddrInUse {
+        Error::Failed(format!("another vipd answers on {}: stop it first", path.display()))
+    } else {
+        Error::Failed(format!("{} cannot be opened: {error}", path.display()))
+    }
+}
+
+/// Says at once which capabilities are missing, instead of failing halfway.
+fn require(needed: &[Capability]) -> Result<(), Error> {
+    let held = caps::read(None, CapSet::Effective).unwrap_or_default();
+    let missing: Vec<_> =
+        needed.iter().filter(|capability| !held.contains(capability)).map(ToString::to_string).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Privilege(format!(
+        "missing {}: run it as root, or as the systemd unit does, with these as ambient capabilities",
+        missing.join(" and ")
+    )))
+}

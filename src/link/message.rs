@@ -25,6 +25,8 @@ pub enum Request {
         /// Compete again at the configured priority.
         undo: bool,
     },
+    /// Give the addresses up and take no part until a `Handover` with `undo`. Root or the agent's own user only.
+    Release,
     /// The data plane's health. From the agent's own proxy process only.
     Report(Report),
 }

@@ -5,5 +5,6 @@
 pub mod arp;
 pub mod clock;
 pub mod netlink;
+pub mod pidfd;
 pub mod vrrp_socket;
 mod watched;
