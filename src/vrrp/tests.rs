@@ -1,1 +1,39 @@
+//! The protocol's own tests: vectors, every value of the timers, the scenarios of the state machine.
 
+mod accepting;
+mod machine;
+mod scenarios;
+mod timing;
+mod wire;
+
+use std::net::Ipv4Addr;
+
+use super::{Centis, Dialect, Priority, Received, Span, Time, Vrid};
+
+const US: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 5);
+const LOW: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
+const HIGH: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 9);
+
+fn centis(centis: u16) -> Centis {
+    Centis::new(centis).expect("a valid interval")
+}
+
+fn at_ms(ms: u64) -> Time {
+    Time::ZERO + Span::from_millis(ms)
+}
+
+fn advert(source: Ipv4Addr, priority: u8, interval: u16) -> Received {
+    Received {
+        source,
+        vrid: Vrid::new(51).expect("not zero"),
+        priority: Priority::new(priority),
+        interval: centis(interval),
+        dialect: Dialect::Pseudo,
+    }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<_> = hex.chars().filter(char::is_ascii_hexdigit).collect();
+    let pair = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hex");
+    digits.chunks(2).map(pair).collect()
+}

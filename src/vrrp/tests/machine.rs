@@ -1,0 +1,259 @@
+//! The state machine, one behaviour a test. The interval is 1 s; our address lies between LOW and HIGH.
+
+use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Why};
+
+use super::{HIGH, LOW, US, advert, at_ms, centis};
+
+/// A machine with its effects, and a clock that tests set.
+struct Node {
+    machine: Machine,
+}
+
+impl Node {
+    fn backup(priority: u8, preempt: Preempt) -> Self {
+        let params = Params { interval: centis(100), preempt };
+        let mut node = Self { machine: Machine::new(params, Priority::new(priority)) };
+        node.tell(at_ms(0), Input::Startup { source: US });
+        assert_eq!(node.machine.role(), Role::Backup);
+        node
+    }
+
+    /// Active since `at_ms(0)`, with the first announcements behind it.
+    fn active(priority: u8) -> Self {
+        let params = Params { interval: centis(100), preempt: Preempt::Always };
+        let mut node = Self { machine: Machine::new(params, Priority::OWNER) };
+        node.tell(at_ms(0), Input::Startup { source: US });
+        node.tell(at_ms(0), Input::Compete(Priority::new(priority)));
+        for ms in [100, 200, 300, 400, 5_000] {
+            node.tell(at_ms(ms), Input::Timer);
+        }
+        node
+    }
+
+    fn tell(&mut self, now: Time, input: Input) -> Vec<Effect> {
+        let mut out = Vec::new();
+        self.machine.handle(now, input, &mut out);
+        out
+    }
+
+    fn deadline(&self) -> Time {
+        self.machine.deadline().expect("takes part")
+    }
+}
+
+fn takes_over(priority: u8, why: Why) -> Vec<Effect> {
+    vec![
+        Effect::SendAdvert(Priority::new(priority)),
+        Effect::Claim,
+        Effect::Announce,
+        Effect::Moved { from: Role::Backup, to: Role::Active, why },
+    ]
+}
+
+const DOWN_100: Span = Span::from_micros(3_609_375);
+const SKEW_100: Span = Span::from_micros(609_375);
+
+#[test]
+fn a_backup_listens_for_active_down_interval_then_advertises_claims_and_announces() {
+    let mut node = Node::backup(100, Preempt::Always);
+    assert_eq!(node.deadline(), at_ms(0) + DOWN_100);
+    assert_eq!(node.tell(Time::from_micros(3_609_374), Input::Timer), []);
+    let effects = node.tell(at_ms(0) + DOWN_100, Input::Timer);
+    assert_eq!(effects, takes_over(100, Why::Silence(DOWN_100)));
+    assert_eq!(node.machine.role(), Role::Active);
+}
+
+#[test]
+fn the_owner_serves_at_once() {
+    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
+    let effects = node.tell(at_ms(5), Input::Startup { source: US });
+    assert_eq!(effects[..3], [Effect::SendAdvert(Priority::OWNER), Effect::Claim, Effect::Announce]);
+    assert_eq!(effects[3], Effect::Moved { from: Role::Initialize, to: Role::Active, why: Why::Owner });
+}
+
+#[test]
+fn a_backup_learns_the_interval_of_the_active() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(50), Input::Advert(advert(HIGH, 200, 20)));
+    // 3 × 200 ms + 156/256 × 200 ms
+    assert_eq!(node.deadline(), at_ms(50) + Span::from_micros(721_875));
+}
+
+#[test]
+fn priority_zero_of_the_active_leaves_only_the_skew() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(10), Input::Advert(advert(HIGH, 200, 100)));
+    node.tell(at_ms(500), Input::Advert(advert(HIGH, 0, 100)));
+    assert_eq!(node.deadline(), at_ms(500) + SKEW_100);
+    let effects = node.tell(node.deadline(), Input::Timer);
+    assert_eq!(effects, takes_over(100, Why::Resigned(HIGH)));
+}
+
+#[test]
+fn priority_zero_of_a_stranger_changes_nothing() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(10), Input::Advert(advert(HIGH, 200, 100)));
+    node.tell(at_ms(500), Input::Advert(advert(LOW, 0, 100)));
+    assert_eq!(node.deadline(), at_ms(10) + DOWN_100);
+}
+
+#[test]
+fn a_lower_priority_does_not_hold_back_who_preempts() {
+    let mut node = Node::backup(100, Preempt::Always);
+    for second in 1..=3 {
+        node.tell(at_ms(second * 1_000), Input::Advert(advert(HIGH, 99, 100)));
+    }
+    assert_eq!(node.deadline(), at_ms(0) + DOWN_100);
+    let effects = node.tell(node.deadline(), Input::Timer);
+    assert_eq!(effects, takes_over(100, Why::Preempts(HIGH, Priority::new(99))));
+}
+
+#[test]
+fn a_lower_priority_holds_back_who_does_not_preempt_unless_it_is_unfit() {
+    let mut node = Node::backup(100, Preempt::Never);
+    node.tell(at_ms(1_000), Input::Advert(advert(HIGH, 99, 100)));
+    assert_eq!(node.deadline(), at_ms(1_000) + DOWN_100);
+    node.tell(at_ms(2_000), Input::Advert(advert(HIGH, 1, 100)));
+    assert_eq!(node.deadline(), at_ms(1_000) + DOWN_100);
+}
+
+#[test]
+fn an_equal_priority_holds_a_backup_back_whatever_the_address() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(1_000), Input::Advert(advert(LOW, 100, 100)));
+    assert_eq!(node.deadline(), at_ms(1_000) + DOWN_100);
+}
+
+#[test]
+fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
+    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
+    node.tell(at_ms(0), Input::Startup { source: US });
+    let mut adverts = Vec::new();
+    let mut announcements = vec![0];
+    while node.deadline() < at_ms(8_000) {
+        let now = node.deadline();
+        for effect in node.tell(now, Input::Timer) {
+            match effect {
+                Effect::SendAdvert(_) => adverts.push(now.as_micros() / 1_000),
+                Effect::Announce => announcements.push(now.as_micros() / 1_000),
+                Effect::Claim | Effect::Release | Effect::Moved { .. } => panic!("{effect:?}"),
+            }
+        }
+    }
+    assert_eq!(adverts, [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
+    assert_eq!(announcements, [0, 100, 200, 300, 400, 5_000]);
+}
+
+#[test]
+fn a_late_timer_keeps_the_beat_and_a_long_pause_begins_a_new_one() {
+    let mut node = Node::active(100);
+    assert_eq!(node.deadline(), at_ms(6_000));
+    node.tell(at_ms(6_300), Input::Timer);
+    assert_eq!(node.deadline(), at_ms(7_000));
+    assert_eq!(node.tell(at_ms(60_000), Input::Timer), [Effect::SendAdvert(Priority::new(100))]);
+    assert_eq!(node.deadline(), at_ms(61_000));
+}
+
+#[test]
+fn an_active_that_hears_a_lower_priority_advertises_at_once_and_announces_again() {
+    let mut node = Node::active(100);
+    let effects = node.tell(at_ms(5_500), Input::Advert(advert(HIGH, 99, 100)));
+    assert_eq!(effects, [Effect::SendAdvert(Priority::new(100)), Effect::Announce]);
+    // The same moment: one answer for a whole queue.
+    assert_eq!(node.tell(at_ms(5_500), Input::Advert(advert(HIGH, 99, 100))), []);
+    assert_eq!(node.machine.role(), Role::Active);
+}
+
+#[test]
+fn an_active_that_hears_priority_zero_advertises_at_once() {
+    let mut node = Node::active(100);
+    let effects = node.tell(at_ms(5_500), Input::Advert(advert(HIGH, 0, 100)));
+    assert_eq!(effects, [Effect::SendAdvert(Priority::new(100))]);
+}
+
+#[test]
+fn an_active_yields_to_the_higher_priority_and_to_the_higher_address() {
+    for (peer, priority, why) in
+        [(LOW, 101, Why::HigherPriority(LOW, Priority::new(101))), (HIGH, 100, Why::HigherAddress(HIGH))]
+    {
+        let mut node = Node::active(100);
+        let effects = node.tell(at_ms(5_500), Input::Advert(advert(peer, priority, 100)));
+        assert_eq!(effects, [Effect::Release, Effect::Moved { from: Role::Active, to: Role::Backup, why },]);
+        assert_eq!(node.deadline(), at_ms(5_500) + DOWN_100);
+    }
+    let mut node = Node::active(100);
+    node.tell(at_ms(5_500), Input::Advert(advert(LOW, 100, 100)));
+    assert_eq!(node.machine.role(), Role::Active, "the lower address yields, not we");
+}
+
+#[test]
+fn addresses_are_compared_as_unsigned_numbers() {
+    let mut node = Node::active(100);
+    node.tell(at_ms(5_500), Input::Advert(advert([9, 255, 255, 255].into(), 100, 100)));
+    assert_eq!(node.machine.role(), Role::Active);
+    node.tell(at_ms(5_600), Input::Advert(advert([192, 0, 2, 1].into(), 100, 100)));
+    assert_eq!(node.machine.role(), Role::Backup);
+}
+
+#[test]
+fn an_active_that_stops_or_fails_resigns_before_it_releases() {
+    for (input, why) in [(Input::Shutdown, Why::Stopped), (Input::Fault, Why::Fault)] {
+        let mut node = Node::active(100);
+        let effects = node.tell(at_ms(5_500), input);
+        assert_eq!(
+            effects,
+            [
+                Effect::SendAdvert(Priority::RESIGN),
+                Effect::Release,
+                Effect::Moved { from: Role::Active, to: Role::Initialize, why },
+            ]
+        );
+        assert_eq!(node.machine.deadline(), None);
+    }
+}
+
+#[test]
+fn in_initialize_nothing_but_startup_has_an_effect() {
+    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
+    for input in [Input::Timer, Input::Shutdown, Input::Fault, Input::Advert(advert(HIGH, 200, 100))] {
+        assert_eq!(node.tell(at_ms(1), input), []);
+        assert_eq!(node.machine.role(), Role::Initialize);
+    }
+}
+
+#[test]
+fn an_active_that_becomes_unfit_offers_the_role_and_serves_on() {
+    let mut node = Node::active(200);
+    let effects = node.tell(at_ms(5_500), Input::Compete(Priority::UNFIT));
+    assert_eq!(effects, [Effect::SendAdvert(Priority::RESIGN)]);
+    assert_eq!(node.machine.role(), Role::Active);
+    assert_eq!(node.deadline(), at_ms(6_500));
+    assert_eq!(node.tell(at_ms(6_500), Input::Timer), [Effect::SendAdvert(Priority::UNFIT)]);
+    // A fit peer takes it.
+    let effects = node.tell(at_ms(6_600), Input::Advert(advert(LOW, 100, 100)));
+    assert_eq!(effects[0], Effect::Release);
+    assert_eq!(node.machine.role(), Role::Backup);
+}
+
+#[test]
+fn an_unfit_backup_lets_fit_nodes_and_the_offering_active_go_first() {
+    let mut node = Node::backup(1, Preempt::Always);
+    node.tell(at_ms(0), Input::Advert(advert(HIGH, 200, 100)));
+    node.tell(at_ms(1_000), Input::Advert(advert(HIGH, 0, 100)));
+    assert!(node.deadline() > at_ms(2_000), "the offering Active advertises again after one interval");
+    node.tell(at_ms(2_000), Input::Advert(advert(HIGH, 1, 100)));
+    assert!(node.deadline() > at_ms(5_000));
+    assert_eq!(node.machine.role(), Role::Backup);
+}
+
+#[test]
+fn a_changed_priority_changes_the_skew_of_a_backup() {
+    let mut node = Node::backup(1, Preempt::Always);
+    node.tell(at_ms(0), Input::Advert(advert(HIGH, 150, 100)));
+    node.tell(at_ms(10), Input::Compete(Priority::new(100)));
+    assert_eq!(node.deadline(), at_ms(0) + DOWN_100);
+    assert_eq!(node.tell(at_ms(20), Input::Startup { source: US }), []);
+}
