@@ -2,6 +2,8 @@
 //!
 //! This room must never open a socket, read a clock or import another room of ours.
 
+mod health;
 mod server;
 
+pub use health::{Change, Health, Observation, Standing};
 pub use server::{Server, ServerId};
