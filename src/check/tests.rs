@@ -1,0 +1,45 @@
+//! The engine on real sockets: what it sends, and that it ends with its receiver.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+use super::*;
+use crate::config::CheckKind;
+
+fn tcp(server: usize, address: SocketAddr) -> Target {
+    let interval = Duration::from_millis(20);
+    let check = Check { kind: CheckKind::Tcp, interval, timeout: interval, rise: 2, fall: 3 };
+    Target { server: ServerId(server), address, check }
+}
+
+#[test]
+fn every_server_is_observed_again_and_again_until_nobody_listens() {
+    Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
+        let alive = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let addresses = [&alive, &gone].map(|listener| listener.local_addr().expect("it is bound"));
+        drop(gone);
+        let (sender, mut seen) = mpsc::channel(1);
+        let begun = clock::now();
+        let engine = tokio::spawn(run(vec![tcp(7, addresses[0]), tcp(3, addresses[1])], sender));
+        let mut counts = [0; 2];
+        let mut last = begun;
+        while counts[0] < 3 || counts[1] < 3 {
+            let seen = seen.recv().await.expect("the engine runs");
+            let (at, expected) = match seen.server {
+                ServerId(7) => (0, Observation::Pass),
+                ServerId(3) => (1, Observation::Fail),
+                ServerId(other) => panic!("server {other} is not ours"),
+            };
+            assert_eq!(seen.observation, expected, "{}", seen.why);
+            assert!(seen.started >= begun && seen.started <= clock::now());
+            last = last.max(seen.started);
+            counts[at] += 1;
+        }
+        assert!(last > begun);
+        drop(seen);
+        engine.await.expect("it ends in order");
+    });
+}
