@@ -6,5 +6,7 @@ pub mod arp;
 pub mod clock;
 pub mod netlink;
 pub mod pidfd;
+pub mod privilege;
+pub mod process;
 pub mod vrrp_socket;
 mod watched;
