@@ -1,0 +1,226 @@
+//! The desk: the single writer of who may get requests, and of what the agent is told.
+//!
+//! Pure: it takes one input at a time and says what follows from it; [`super::task`] performs it. It must never read
+//! a clock, touch a socket or look at the checks' configuration again.
+
+use crate::check::Seen;
+use crate::config::Config;
+use crate::event::Event;
+use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
+use crate::pool::{Change, Health, Observation, Server, ServerId, Standing};
+use crate::vrrp::{Span, Time};
+
+/// What the desk is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Every core listens on every address of every frontend.
+    Listening,
+    /// We were asked to stop: nothing new is accepted from now on.
+    Draining,
+    /// A check ended.
+    Observed(Seen),
+    /// The deadline may have come.
+    Timer,
+}
+
+/// What follows. Many inputs may be handled before it is performed, so that a thousand servers that come up at once
+/// are one snapshot and one report.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// The cores need a new snapshot of the servers in rotation.
+    pub(super) publish: bool,
+    /// The agent needs a report.
+    pub(super) report: bool,
+    /// What is worth telling a human, in order.
+    pub(super) events: Vec<Event>,
+}
+
+/// How often something happened since the proxy was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    /// Requests answered.
+    pub(super) requests: u64,
+    /// Those that went wrong.
+    pub(super) errors: u64,
+}
+
+/// The data plane's counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Of each server, by [`ServerId`].
+    pub(super) servers: Vec<Count>,
+    /// Of each frontend, in the order of the config.
+    pub(super) frontends: Vec<Count>,
+    /// Client connections open now.
+    pub(super) connections: u64,
+}
+
+/// The state of the data plane as the desk knows it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    listening: bool,
+    frontends: Vec<String>,
+    pools: Vec<Pool>,
+    /// Of which pool a server is, and which of its servers, by [`ServerId`].
+    places: Vec<(usize, usize)>,
+    next_report: Time,
+}
+
+#[derive(Debug)]
+struct Pool {
+    name: String,
+    /// No checks: its servers are taken to be up.
+    unchecked: bool,
+    servers: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    server: Server,
+    health: Health,
+    since_ms: u64,
+    /// The last check's result in words.
+    reason: String,
+    /// Whether the last check failed.
+    failing: bool,
+    /// When the latest check that passed was started.
+    passed: Option<Time>,
+}
+
+impl Desk {
+    /// Nothing listens and nothing has been checked yet. `wall_ms` is milliseconds since the Unix epoch.
+    pub(super) fn new(config: &Config, now: Time, wall_ms: u64) -> Self {
+        let mut places = Vec::new();
+        let pools = config.pools.iter().enumerate().map(|(nth, pool)| {
+            let servers = pool.servers.iter().enumerate().map(|(place, server)| {
+                let id = ServerId(places.len());
+                places.push((nth, place));
+                Watched::new(pool, server, id, wall_ms)
+            });
+            let servers = servers.collect();
+            Pool { name: pool.name.clone(), unchecked: pool.check.is_none(), servers }
+        });
+        let pools = pools.collect();
+        let frontends = config.frontends.iter().map(|frontend| frontend.name.clone()).collect();
+        Self { listening: false, frontends, pools, places, next_report: now + REPORT_EVERY }
+    }
+
+    /// Takes `input` in and adds what follows to `out`.
+    pub(super) fn handle(&mut self, now: Time, wall_ms: u64, input: Input, out: &mut Effects) {
+        match input {
+            Input::Listening => {
+                self.listening = true;
+                out.report = true;
+            }
+            Input::Draining => {
+                self.listening = false;
+                out.report = true;
+            }
+            Input::Observed(seen) => self.observed(wall_ms, seen, out),
+            Input::Timer => out.report |= now >= self.next_report,
+        }
+        if out.report {
+            self.next_report = now + REPORT_EVERY;
+        }
+    }
+
+    /// When to call back with [`Input::Timer`].
+    pub(super) const fn deadline(&self) -> Time {
+        self.next_report
+    }
+
+    /// The servers of each pool that may get requests, pools and servers in the order of the config.
+    pub(super) fn rotation(&self) -> impl Iterator<Item = Vec<Server>> {
+        self.pools.iter().map(|pool| pool.healthy().map(|watched| watched.server.clone()).collect())
+    }
+
+    /// What the agent is told at this moment.
+    pub(super) fn report(&self, now: Time, counts: &Counts) -> Report {
+        let frontend = |(nth, name): (usize, &String)| {
+            let count = counts.frontends.get(nth).copied().unwrap_or_default();
+            FrontendReport { name: name.clone(), requests: count.requests, errors: count.errors }
+        };
+        Report {
+            listening: self.listening,
+            pools: self.pools.iter().map(|pool| pool.report(now, counts)).collect(),
+            frontends: self.frontends.iter().enumerate().map(frontend).collect(),
+            connections: counts.connections,
+        }
+    }
+
+    fn observed(&mut self, wall_ms: u64, seen: Seen, out: &mut Effects) {
+        let (pool, place) = self.places[seen.server.0];
+        let pool = &mut self.pools[pool];
+        let watched = &mut pool.servers[place];
+        let passes = seen.observation == Observation::Pass;
+        // The first success after a failure is news even before it changes anything: the agent may be waiting for
+        // checks that were started after the cable was plugged in again.
+        out.report |= passes && watched.failing;
+        watched.failing = !passes;
+        watched.reason = seen.why;
+        if passes {
+            watched.passed = watched.passed.max(Some(seen.started));
+        }
+        let Some(change) = watched.health.handle(seen.observation) else { return };
+        watched.since_ms = wall_ms;
+        let (pool, server, why) = (pool.name.clone(), watched.server.name.clone(), watched.reason.clone());
+        out.events.push(match change {
+            Change::Up => Event::ServerUp { pool, server, why },
+            Change::Down => Event::ServerDown { pool, server, why },
+        });
+        out.publish = true;
+        out.report = true;
+    }
+}
+
+impl Pool {
+    fn healthy(&self) -> impl Iterator<Item = &Watched> {
+        self.servers.iter().filter(|watched| watched.health.eligible())
+    }
+
+    fn report(&self, now: Time, counts: &Counts) -> PoolReport {
+        let seen = |watched: &Watched| if self.unchecked { Some(now) } else { watched.passed };
+        PoolReport {
+            name: self.name.clone(),
+            healthy: self.healthy().count(),
+            verified_us: self.healthy().filter_map(seen).max().map(Time::as_micros),
+            servers: self.servers.iter().map(|watched| watched.report(counts)).collect(),
+        }
+    }
+}
+
+impl Watched {
+    fn new(pool: &crate::config::Pool, server: &crate::config::Server, id: ServerId, wall_ms: u64) -> Self {
+        let (health, reason) = match &pool.check {
+            Some(check) => (Health::new(check.rise, check.fall), "not checked yet"),
+            None => (Health::unchecked(), "its pool has no checks"),
+        };
+        let server = Server { id, name: server.name.clone(), address: server.address, weight: server.weight };
+        Self { server, health, since_ms: wall_ms, reason: reason.into(), failing: false, passed: None }
+    }
+
+    fn report(&self, counts: &Counts) -> ServerReport {
+        let count = counts.servers.get(self.server.id.0).copied().unwrap_or_default();
+        ServerReport {
+            name: self.server.name.clone(),
+            address: self.server.address,
+            weight: self.server.weight,
+            state: match self.health.standing() {
+                Standing::Checking => ServerState::Checking,
+                Standing::Unchecked => ServerState::Unchecked,
+                Standing::Up => ServerState::Up,
+                Standing::Down => ServerState::Down,
+            },
+            since_ms: self.since_ms,
+            reason: self.reason.clone(),
+            requests: count.requests,
+            errors: count.errors,
+        }
+    }
+}
+
+/// The agent hears from us at least this often.
+const REPORT_EVERY: Span = Span::from_millis(1_000);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The desk without a socket: two pools, one checked and one not.
+
+use std::time::Duration;
+
+use super::*;
+use crate::config::{self, Check, CheckKind, Frontend, Limits, ProxySettings};
+
+const NOW: Time = Time::from_micros(1_000_000);
+const WALL: u64 = 1_700_000_000_000;
+
+/// Pool `app` with the checked servers app1..app3 (rise 2, fall 3), pool `static` with the unchecked file1.
+fn config() -> Config {
+    let second = Duration::from_secs(1);
+    let check = Check { kind: CheckKind::Tcp, interval: second, timeout: second, rise: 2, fall: 3 };
+    let server = |name: &str, last: u8| config::Server {
+        name: name.into(),
+        address: ([10, 77, 0, last], 8080).into(),
+        weight: u16::from(last),
+    };
+    let app = vec![server("app1", 11), server("app2", 12), server("app3", 13)];
+    Config {
+        nodes: Vec::new(),
+        routers: Vec::new(),
+        frontends: vec![
+            Frontend { name: "web".into(), bind: vec![([10, 77, 0, 100], 80).into()], pool: 0 },
+            Frontend { name: "files".into(), bind: vec![([10, 77, 0, 100], 81).into()], pool: 1 },
+        ],
+        pools: vec![
+            config::Pool { name: "app".into(), check: Some(check), servers: app },
+            config::Pool { name: "static".into(), check: None, servers: vec![server("file1", 21)] },
+        ],
+        proxy: ProxySettings { threads: None, user: "vipd".into(), grace: second },
+        limits: Limits {
+            connections: 10,
+            head: 1 << 10,
+            headers: 10,
+            body: None,
+            head_timeout: second,
+            idle_timeout: second,
+            connect_timeout: second,
+            response_timeout: second,
+        },
+    }
+}
+
+struct Bench {
+    desk: Desk,
+    now: Time,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { desk: Desk::new(&config(), NOW, WALL), now: NOW }
+    }
+
+    fn handle(&mut self, input: Input) -> Effects {
+        let mut out = Effects::default();
+        self.desk.handle(self.now, WALL + 5, input, &mut out);
+        out
+    }
+
+    /// A check of `server` that was started at `started` ms.
+    fn see(&mut self, server: usize, observation: Observation, started: u64) -> Effects {
+        let why = if observation == Observation::Pass { "HTTP 200 in 1 ms" } else { "connection refused" };
+        let started = Time::from_micros(started * 1_000);
+        let seen = Seen { server: ServerId(server), started, observation, why: why.into() };
+        self.handle(Input::Observed(seen))
+    }
+
+    fn pass(&mut self, server: usize, started: u64) -> Effects {
+        self.see(server, Observation::Pass, started)
+    }
+
+    fn fail(&mut self, server: usize, started: u64) -> Effects {
+        self.see(server, Observation::Fail, started)
+    }
+
+    fn pool(&self, nth: usize) -> PoolReport {
+        self.desk.report(self.now, &Counts::default()).pools.swap_remove(nth)
+    }
+
+    fn in_rotation(&self) -> Vec<Vec<String>> {
+        self.desk.rotation().map(|servers| servers.into_iter().map(|it| it.name).collect()).collect()
+    }
+}
+
+const NOTHING: Effects = Effects { publish: false, report: false, events: Vec::new() };
+
+fn up(server: &str) -> Event {
+    Event::ServerUp { pool: "app".into(), server: server.into(), why: "HTTP 200 in 1 ms".into() }
+}
+
+fn down(server: &str) -> Event {
+    Event::ServerDown { pool: "app".into(), server: server.into(), why: "connection refused".into() }
+}
+
+#[test]
+fn at_the_start_only_unchecked_servers_get_requests() {
+    let bench = Bench::new();
+    assert_eq!(bench.in_rotation(), [vec![], vec!["file1".to_string()]]);
+    let report = bench.desk.report(NOW, &Counts::default());
+    assert!(!report.listening);
+    assert_eq!((report.pools[0].healthy, report.pools[0].verified_us), (0, None));
+    let states: Vec<_> = report.pools[0].servers.iter().map(|server| server.state).collect();
+    assert_eq!(states, [ServerState::Checking; 3]);
+    assert_eq!(report.pools[0].servers[0].reason, "not checked yet");
+    assert_eq!(report.pools[1].servers[0].state, ServerState::Unchecked);
+}
+
+#[test]
+fn the_first_check_of_a_server_decides_and_is_published_reported_and_told() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.pass(0, 900), Effects { publish: true, report: true, events: vec![up("app1")] });
+    assert_eq!(bench.fail(2, 900), Effects { publish: true, report: true, events: vec![down("app3")] });
+    assert_eq!(bench.in_rotation()[0], ["app1"]);
+    let servers = bench.pool(0).servers;
+    assert_eq!((servers[0].state, servers[0].since_ms), (ServerState::Up, WALL + 5));
+    assert_eq!((servers[1].state, servers[1].since_ms), (ServerState::Checking, WALL));
+    assert_eq!((servers[2].state, servers[2].reason.as_str()), (ServerState::Down, "connection refused"));
+}
+
+#[test]
+fn a_server_goes_after_fall_failures_and_comes_back_after_rise_passes() {
+    let mut bench = Bench::new();
+    for server in 0..3 {
+        bench.pass(server, 900);
+    }
+    assert_eq!(bench.fail(1, 2_000), NOTHING);
+    assert_eq!(bench.fail(1, 3_000), NOTHING);
+    assert_eq!(bench.pool(0).servers[1].reason, "connection refused", "it is up, and its last check failed");
+    assert_eq!(bench.fail(1, 4_000), Effects { publish: true, report: true, events: vec![down("app2")] });
+    assert_eq!(bench.in_rotation()[0], ["app1", "app3"]);
+    assert_eq!(
+        bench.pass(1, 5_000),
+        Effects { report: true, ..NOTHING },
+        "the first pass after a failure is news"
+    );
+    assert_eq!(bench.pass(1, 6_000), Effects { publish: true, report: true, events: vec![up("app2")] });
+    assert_eq!(bench.in_rotation()[0], ["app1", "app2", "app3"]);
+    assert_eq!(bench.pass(1, 7_000), NOTHING);
+}
+
+#[test]
+fn a_server_keeps_its_identity_and_share_wherever_it_stands_in_the_rotation() {
+    let mut bench = Bench::new();
+    bench.pass(2, 900);
+    let rotation: Vec<_> = bench.desk.rotation().collect();
+    let expected =
+        Server { id: ServerId(2), name: "app3".into(), address: ([10, 77, 0, 13], 8080).into(), weight: 13 };
+    assert_eq!(rotation[0], [expected]);
+    assert_eq!(rotation[1][0].id, ServerId(3));
+}
+
+#[test]
+fn a_pool_is_verified_by_the_latest_check_that_a_healthy_server_passed() {
+    let mut bench = Bench::new();
+    bench.pass(0, 900);
+    bench.pass(1, 950);
+    assert_eq!(bench.pool(0).verified_us, Some(950_000));
+    // Three failures take app2 out: what it passed before counts no more.
+    for started in [1_000, 2_000, 3_000] {
+        bench.fail(1, started);
+    }
+    assert_eq!(bench.pool(0).verified_us, Some(900_000));
+    // It passes again, but is not in rotation yet: requests would not go there.
+    bench.pass(1, 4_000);
+    assert_eq!(bench.pool(0).verified_us, Some(900_000));
+    bench.pass(1, 5_000);
+    assert_eq!(bench.pool(0).verified_us, Some(5_000_000));
+    // A failing check of a server that is still up verifies nothing and takes nothing back.
+    bench.fail(1, 6_000);
+    assert_eq!(bench.pool(0).verified_us, Some(5_000_000));
+}
+
+#[test]
+fn nothing_healthy_is_nothing_verified() {
+    let mut bench = Bench::new();
+    for server in 0..3 {
+        bench.fail(server, 900);
+    }
+    assert_eq!((bench.pool(0).healthy, bench.pool(0).verified_us), (0, None));
+    assert!(bench.in_rotation()[0].is_empty());
+}
+
+#[test]
+fn a_pool_without_checks_is_verified_at_the_moment_of_the_report() {
+    let mut bench = Bench::new();
+    bench.now = Time::from_micros(77_000_000);
+    assert_eq!((bench.pool(1).healthy, bench.pool(1).verified_us), (1, Some(77_000_000)));
+}
+
+#[test]
+fn the_agent_hears_at_once_when_we_listen_and_when_we_stop() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.handle(Input::Listening), Effects { report: true, ..NOTHING });
+    assert!(bench.desk.report(NOW, &Counts::default()).listening);
+    assert_eq!(bench.handle(Input::Draining), Effects { report: true, ..NOTHING });
+    assert!(!bench.desk.report(NOW, &Counts::default()).listening);
+}
+
+#[test]
+fn the_agent_hears_once_a_second_and_a_report_moves_the_next() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.desk.deadline(), NOW + REPORT_EVERY);
+    assert_eq!(bench.handle(Input::Timer), NOTHING, "too early");
+    bench.now = bench.desk.deadline();
+    assert_eq!(bench.handle(Input::Timer), Effects { report: true, ..NOTHING });
+    assert_eq!(bench.desk.deadline(), bench.now + REPORT_EVERY);
+    bench.now = bench.now + Span::from_millis(400);
+    bench.pass(0, 900);
+    assert_eq!(bench.desk.deadline(), bench.now + REPORT_EVERY);
+}
+
+#[test]
+fn counters_reach_the_report_by_identity_and_order() {
+    let bench = Bench::new();
+    let count = |requests| Count { requests, errors: requests / 10 };
+    let servers = (1..=4).map(|nth| count(nth * 100)).collect();
+    let counts = Counts { servers, frontends: vec![count(50), count(60)], connections: 9 };
+    let report = bench.desk.report(NOW, &counts);
+    assert_eq!(report.connections, 9);
+    assert_eq!((report.pools[0].servers[2].requests, report.pools[0].servers[2].errors), (300, 30));
+    assert_eq!(report.pools[1].servers[0].requests, 400);
+    assert_eq!((report.frontends[1].name.as_str(), report.frontends[1].requests), ("files", 60));
+}
