@@ -1,7 +1,58 @@
 //! TOML → raw → [`Config`]: every error at once, each with its line and column and what to write instead.
 //!
+//! [`parse`] walks the spanned TOML tree with [`table`]'s reader, which collects mistakes and goes on ([`raw`]),
+//! then [`resolve`] checks what concerns several places of the file: names, references, duplicates. [`lint`] looks
+//! for what is allowed and still strange. [`Config::identify`] says which node of the file this machine is.
+//!
 //! This room must never open a file, ask the machine anything, or let an unchecked value out.
 
+mod address;
+mod identify;
+mod lint;
+mod nearest;
+mod pools;
+mod problem;
+mod quantity;
+mod raw;
+mod resolve;
+mod settings;
+mod show;
+mod table;
 mod valid;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use identify::{Clues, Unidentified};
+pub use nearest::nearest;
+pub use problem::{Errors, Parsed, Problem, Severity, line_column};
+pub use quantity::{advert_interval, duration, duration_text};
+pub use show::show;
 pub use valid::{Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server};
+
+use toml::de::DeTable;
+
+use problem::Problems;
+
+/// Reads a config. `file_name` is only for the words of the errors.
+///
+/// # Errors
+/// Everything that is wrong with `text`, in the order of the file; never empty.
+pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
+    let (tree, mistakes) = DeTable::parse_recoverable(text);
+    let mut problems = Problems::new(text);
+    for mistake in &mistakes {
+        problems.syntax(mistake.message(), mistake.span());
+    }
+    let file = raw::read(tree.get_ref(), &mut problems);
+    resolve::cross_check(&file, &mut problems);
+    if problems.none() {
+        lint::lint(&file, &mut problems);
+        let interfaces = file.interfaces();
+        if let Some(config) = resolve::config(file) {
+            return Ok(Parsed { config, warnings: problems.finish(), interfaces });
+        }
+    }
+    Err(Errors { file_name: file_name.to_owned(), text: text.to_owned(), problems: problems.finish() })
+}

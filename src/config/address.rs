@@ -1,0 +1,111 @@
+//! Addresses as people write them. This release speaks IPv4; IPv6 is recognised and refused by name.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+
+use crate::vrrp::Cidr;
+
+use super::problem::Wrong;
+
+/// The address of a node.
+pub(super) fn host(text: &str) -> Result<IpAddr, Wrong> {
+    if let Some((address, _)) = text.split_once('/') {
+        return Err(Wrong::new(format!("`{text}` has a prefix length, a node's address has none"))
+            .help(format!("write \"{address}\"")));
+    }
+    if text.parse::<SocketAddr>().is_ok() {
+        return Err(Wrong::new(format!("`{text}` has a port, a node's address has none")));
+    }
+    let address = ipv4(text, "10.77.0.1")?;
+    usable(address)?;
+    Ok(IpAddr::V4(address))
+}
+
+/// A virtual address with its prefix length.
+pub(super) fn cidr(text: &str) -> Result<Cidr, Wrong> {
+    let Some((address, prefix)) = text.split_once('/') else {
+        ipv4(text, "10.77.0.100/24")?;
+        return Err(Wrong::new(format!("`{text}` has no prefix length"))
+            .help(format!("write \"{text}/24\" with the prefix length of its network, or \"{text}/32\"")));
+    };
+    let address = ipv4(address, "10.77.0.100/24")?;
+    let prefix = match prefix.parse::<u8>() {
+        Ok(prefix @ 1..=32) if !text.ends_with(&format!("/0{prefix}")) => prefix,
+        _ => {
+            return Err(Wrong::new(format!("`/{prefix}` is no prefix length of IPv4"))
+                .help(format!("write a number from 1 to 32: \"{address}/24\"")));
+        }
+    };
+    usable(address)?;
+    let host_bits = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+    let host = address.to_bits() & host_bits;
+    if prefix < 31 && (host == 0 || host == host_bits) {
+        let which = if host == 0 { "the network itself" } else { "its broadcast address" };
+        return Err(Wrong::new(format!("{address} is {which}, no host of {address}/{prefix}"))
+            .help("write the address that clients connect to, with the prefix length of its network"));
+    }
+    Ok(Cidr { address, prefix })
+}
+
+/// What a frontend listens on.
+pub(super) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
+    socket(text, "10.77.0.100:80")
+}
+
+/// Where an application server listens.
+pub(super) fn server(text: &str) -> Result<SocketAddr, Wrong> {
+    let address = socket(text, "10.77.0.11:8080")?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
+            Err(Wrong::new(format!("{ip} is not the address of one server")))
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => Ok(address),
+    }
+}
+
+fn socket(text: &str, example: &str) -> Result<SocketAddr, Wrong> {
+    let Some((address, port)) = text.rsplit_once(':') else {
+        ipv4(text, example)?;
+        return Err(Wrong::new(format!("`{text}` has no port")).help(format!("write \"{text}:80\"")));
+    };
+    if text.starts_with('[') || text.parse::<Ipv6Addr>().is_ok() {
+        return Err(no_ipv6(text));
+    }
+    let address = ipv4(address, example)?;
+    match port.parse::<u16>() {
+        Ok(port @ 1..) => Ok(SocketAddr::V4(SocketAddrV4::new(address, port))),
+        Ok(0) | Err(_) => {
+            Err(Wrong::new(format!("`{port}` is no port")).help("write a number from 1 to 65535"))
+        }
+    }
+}
+
+fn ipv4(text: &str, example: &str) -> Result<Ipv4Addr, Wrong> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Err(no_ipv6(text));
+    }
+    let help = format!("write it like \"{example}\"");
+    let looks_like_a_name = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    Err(if looks_like_a_name {
+        Wrong::new(format!("`{text}` is a name; names are not looked up")).help(help)
+    } else {
+        Wrong::new(format!("`{text}` is not an IPv4 address")).help(help)
+    })
+}
+
+fn usable(address: Ipv4Addr) -> Result<(), Wrong> {
+    let what = match address {
+        _ if address.is_unspecified() => "no address at all",
+        _ if address.is_multicast() => "a multicast address",
+        _ if address.is_broadcast() => "the broadcast address",
+        _ if address.is_loopback() => "a loopback address, which no other machine can reach",
+        _ => return Ok(()),
+    };
+    Err(Wrong::new(format!("{address} is {what}")))
+}
+
+fn no_ipv6(text: &str) -> Wrong {
+    Wrong::new(format!("`{text}` is IPv6, which this release does not have yet")).help("use an IPv4 address")
+}

@@ -1,0 +1,139 @@
+//! What the file says, as far as it could be read: typed values with their places, references still names.
+//!
+//! A field that is missing or wrong is `None` here; the error has been recorded when it was read. The rest of its
+//! table is kept, so that a pool with a bad check still has the name that a frontend refers to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Vrid};
+
+use super::address;
+use super::pools::{self, Pool};
+use super::problem::Problems;
+use super::settings;
+use super::table::{Field, Table};
+use super::valid::{Limits, ProxySettings};
+use super::value::{self, of_text};
+
+/// The file.
+pub(super) struct File {
+    pub(super) nodes: Vec<Node>,
+    pub(super) routers: Vec<Router>,
+    pub(super) frontends: Vec<Frontend>,
+    pub(super) pools: Vec<Pool>,
+    pub(super) proxy: Option<ProxySettings>,
+    pub(super) limits: Option<Limits>,
+}
+
+/// A `[[node]]`.
+pub(super) struct Node {
+    pub(super) name: Field<String>,
+    pub(super) address: Field<IpAddr>,
+    pub(super) priority: Field<Priority>,
+}
+
+/// A `[[vrrp]]`.
+pub(super) struct Router {
+    pub(super) name: Field<String>,
+    pub(super) interface: Field<String>,
+    pub(super) vrid: Field<Vrid>,
+    pub(super) addresses: Vec<Spanned<Cidr>>,
+    pub(super) advert_interval: Option<Centis>,
+    pub(super) preempt: Option<Preempt>,
+}
+
+/// A `[[frontend]]`.
+pub(super) struct Frontend {
+    pub(super) name: Field<String>,
+    pub(super) bind: Vec<Spanned<SocketAddr>>,
+    pub(super) pool: Field<String>,
+}
+
+/// Reads the tree, as much of it as can be read.
+pub(super) fn read(tree: &DeTable<'_>, problems: &mut Problems<'_>) -> File {
+    let mut top = Table::new("the file", 0..0, tree, problems);
+    let nodes = top.tables("node");
+    let routers = top.tables("vrrp");
+    let frontends = top.tables("frontend");
+    let pools = top.tables("pool");
+    let proxy = top.entry("proxy");
+    let limits = top.entry("limits");
+    top.later("admin");
+    top.finish();
+    absent(tree, problems);
+    File {
+        nodes: nodes.iter().filter_map(|value| node(value, problems)).collect(),
+        routers: routers.iter().filter_map(|value| router(value, problems)).collect(),
+        frontends: frontends.iter().filter_map(|value| frontend(value, problems)).collect(),
+        pools: pools.iter().filter_map(|value| pools::pool(value, problems)).collect(),
+        proxy: settings::proxy(proxy, problems),
+        limits: settings::limits(limits, problems),
+    }
+}
+
+/// Without nodes and routers there is nothing to keep alive.
+fn absent(tree: &DeTable<'_>, problems: &mut Problems<'_>) {
+    if tree.get("node").is_none() {
+        let help = "add a [[node]] with name, address and priority for each machine of the group";
+        problems.missing(0..0, "the file has no [[node]]", help);
+    }
+    if tree.get("vrrp").is_none() {
+        let help = "add a [[vrrp]] with name, interface, vrid and addresses";
+        problems.missing(0..0, "the file has no [[vrrp]]", help);
+    }
+}
+
+fn node(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Node> {
+    let mut table = Table::open("[[node]]", value, problems)?;
+    let node = Node {
+        name: table.required("name", "name = \"lb1\"", value::name),
+        address: table.required("address", "address = \"10.77.0.1\"", of_text(address::host)),
+        priority: table.required("priority", "priority = 100", value::priority),
+    };
+    table.finish();
+    Some(node)
+}
+
+fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Router> {
+    let mut table = Table::open("[[vrrp]]", value, problems)?;
+    let router = Router {
+        name: table.required("name", "name = \"web\"", value::name),
+        interface: table.required("interface", "interface = \"eth0\"", value::interface),
+        vrid: table.required("vrid", "vrid = 51", value::vrid),
+        addresses: table.list("addresses", "addresses = [\"10.77.0.100/24\"]", of_text(address::cidr)),
+        advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),
+        preempt: table.or("preempt", Preempt::Always, value::preempt),
+    };
+    table.or("version", (), value::version);
+    table.or("transport", (), value::only("multicast", &["unicast"]));
+    table.finish();
+    Some(router)
+}
+
+impl Router {
+    /// 100 ms: a takeover within about 0.36 s.
+    const ADVERT_INTERVAL: Centis = Centis::new(10).expect("10 is within 1..=4095");
+}
+
+fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Frontend> {
+    let mut table = Table::open("[[frontend]]", value, problems)?;
+    let frontend = Frontend {
+        name: table.required("name", "name = \"web\"", value::name),
+        bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
+        pool: table.required("pool", "pool = \"app\"", value::name),
+    };
+    table.or("mode", (), value::only("http", &["tcp"]));
+    table.finish();
+    Some(frontend)
+}
+
+impl File {
+    /// Where each router names its interface.
+    pub(super) fn interfaces(&self) -> Vec<Range<usize>> {
+        self.routers.iter().filter_map(|router| router.interface.as_ref()).map(Spanned::span).collect()
+    }
+}

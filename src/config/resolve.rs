@@ -1,0 +1,189 @@
+//! What concerns several places of the file: names that must be unique, references that must lead somewhere; and
+//! the last step, from a file without errors to the [`Config`].
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::nearest::nearest;
+use super::pools;
+use super::problem::Problems;
+use super::raw::{File, Frontend, Node, Router};
+use super::table::Field;
+use super::valid;
+
+/// Records duplicates and references to nothing.
+pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
+    nodes(file, problems);
+    routers(file, problems);
+    pool_names(file, problems);
+    frontends(file, problems);
+}
+
+fn nodes(file: &File, problems: &mut Problems<'_>) {
+    unique(file.nodes.iter().filter_map(|node| node.name.as_ref()), "node", problems);
+    let addresses = file.nodes.iter().filter_map(|node| node.address.as_ref());
+    for (place, first, address) in repeated(addresses.map(|at| (at.get_ref(), at.span()))) {
+        let message = format!("two nodes have the address {address}");
+        problems
+            .error(place, message)
+            .other(first, "first used here")
+            .help("each machine has its own address");
+    }
+}
+
+fn routers(file: &File, problems: &mut Problems<'_>) {
+    unique(file.routers.iter().filter_map(|router| router.name.as_ref()), "virtual router", problems);
+    let ids = file.routers.iter().filter_map(|router| {
+        let (interface, vrid) = (router.interface.as_ref()?, router.vrid.as_ref()?);
+        Some(((interface.get_ref(), vrid.get_ref()), vrid.span()))
+    });
+    for (place, first, (interface, vrid)) in repeated(ids) {
+        let problem = problems.error(place, format!("vrid {vrid} is used twice on {interface}"));
+        problem.other(first, "first used here");
+        match free_vrid(file, interface) {
+            Some(free) => problem.help(format!("a vrid that is free in this file: {free}")),
+            None => problem.help("each virtual router of an interface has its own vrid"),
+        };
+    }
+    let addresses = file.routers.iter().flat_map(|router| &router.addresses);
+    for (place, first, address) in repeated(addresses.map(|at| (at.get_ref().address, at.span()))) {
+        problems
+            .error(place, format!("the address {address} is there twice"))
+            .other(first, "first used here");
+    }
+}
+
+/// The first vrid from 51 on that no router of `interface` uses.
+fn free_vrid(file: &File, interface: &str) -> Option<u8> {
+    let on_it = |router: &&Router| router.interface.as_ref().is_some_and(|at| at.get_ref() == interface);
+    let used: Vec<u8> = file
+        .routers
+        .iter()
+        .filter(on_it)
+        .filter_map(|router| router.vrid.as_ref().map(|at| at.get_ref().get()))
+        .collect();
+    (51..=255).chain(1..=50).find(|id| !used.contains(id))
+}
+
+fn pool_names(file: &File, problems: &mut Problems<'_>) {
+    unique(file.pools.iter().filter_map(|pool| pool.name.as_ref()), "pool", problems);
+    for pool in &file.pools {
+        unique(
+            pool.servers.iter().filter_map(|server| server.name.as_ref()),
+            "server of this pool",
+            problems,
+        );
+    }
+}
+
+fn frontends(file: &File, problems: &mut Problems<'_>) {
+    unique(file.frontends.iter().filter_map(|frontend| frontend.name.as_ref()), "frontend", problems);
+    let binds = file.frontends.iter().flat_map(|frontend| &frontend.bind);
+    for (place, first, bind) in repeated(binds.map(|at| (at.get_ref(), at.span()))) {
+        problems.error(place, format!("{bind} is bound twice")).other(first, "first bound here");
+    }
+    for pool in file.frontends.iter().filter_map(|frontend| frontend.pool.as_ref()) {
+        if index_of(file, pool.get_ref()).is_none() && !problems.torn() {
+            let names =
+                || file.pools.iter().filter_map(|pool| pool.name.as_ref()).map(|at| at.get_ref().as_str());
+            let problem = problems.error(pool.span(), format!("there is no pool `{}`", pool.get_ref()));
+            match (nearest(pool.get_ref(), names()), names().collect::<Vec<_>>().join(", ")) {
+                (Some(meant), _) => problem.help(format!("did you mean \"{meant}\"?")),
+                (None, names) if names.is_empty() => problem.help("add a [[pool]] with this name"),
+                (None, names) => problem.help(format!("the pools of this file: {names}")),
+            };
+        }
+    }
+}
+
+fn index_of(file: &File, name: &str) -> Option<usize> {
+    file.pools.iter().position(|pool| pool.name.as_ref().is_some_and(|at| at.get_ref() == name))
+}
+
+fn unique<'f>(names: impl Iterator<Item = &'f Spanned<String>>, what: &str, problems: &mut Problems<'_>) {
+    for (place, first, name) in repeated(names.map(|at| (at.get_ref(), at.span()))) {
+        let problem = problems.error(place, format!("another {what} is called `{name}`"));
+        problem.other(first, "first used here").help("give each its own name");
+    }
+}
+
+/// Every repetition with its place and that of the first occurrence.
+pub(super) fn repeated<T: Eq + Hash + Clone>(
+    items: impl Iterator<Item = (T, Range<usize>)>,
+) -> Vec<(Range<usize>, Range<usize>, T)> {
+    let mut first = HashMap::new();
+    let mut found = Vec::new();
+    for (item, place) in items {
+        match first.get(&item) {
+            Some(earlier) => found.push((place, Range::clone(earlier), item)),
+            None => {
+                first.insert(item, place);
+            }
+        }
+    }
+    found
+}
+
+/// The config of a file without errors; `None` when a field is missing or a reference leads nowhere.
+pub(super) fn config(file: File) -> Option<valid::Config> {
+    let frontends: Option<Vec<_>> =
+        file.frontends.iter().map(|frontend| valid_frontend(&file, frontend)).collect();
+    Some(valid::Config {
+        frontends: frontends?,
+        nodes: file.nodes.into_iter().map(valid_node).collect::<Option<_>>()?,
+        routers: file.routers.into_iter().map(valid_router).collect::<Option<_>>()?,
+        pools: file.pools.into_iter().map(valid_pool).collect::<Option<_>>()?,
+        proxy: file.proxy?,
+        limits: file.limits?,
+    })
+}
+
+fn valid_node(node: Node) -> Option<valid::Node> {
+    Some(valid::Node {
+        name: plain(node.name)?,
+        address: plain(node.address)?,
+        priority: plain(node.priority)?,
+    })
+}
+
+fn valid_router(router: Router) -> Option<valid::Router> {
+    Some(valid::Router {
+        name: plain(router.name)?,
+        interface: plain(router.interface)?,
+        vrid: plain(router.vrid)?,
+        addresses: router.addresses.into_iter().map(Spanned::into_inner).collect(),
+        advert_interval: router.advert_interval?,
+        preempt: router.preempt?,
+    })
+}
+
+fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
+    Some(valid::Frontend {
+        name: frontend.name.as_ref()?.get_ref().clone(),
+        bind: frontend.bind.iter().map(|at| *at.get_ref()).collect(),
+        pool: index_of(file, frontend.pool.as_ref()?.get_ref())?,
+    })
+}
+
+fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
+    Some(valid::Pool {
+        name: plain(pool.name)?,
+        check: pool.check?.map(Spanned::into_inner),
+        servers: pool.servers.into_iter().map(valid_server).collect::<Option<_>>()?,
+    })
+}
+
+fn valid_server(server: pools::Server) -> Option<valid::Server> {
+    Some(valid::Server {
+        name: plain(server.name)?,
+        address: plain(server.address)?,
+        weight: plain(server.weight?).unwrap_or(1),
+    })
+}
+
+fn plain<T>(field: Field<T>) -> Option<T> {
+    field.map(Spanned::into_inner)
+}

@@ -1,0 +1,85 @@
+//! A config as a file that states everything, defaults included: what `vipd check --show` prints.
+
+use std::fmt::Write as _;
+
+use crate::vrrp::Preempt;
+
+use super::quantity::{duration_text, size_text};
+use super::valid::{Check, CheckKind, Config, Limits, ProxySettings};
+
+/// The config as TOML that [`super::parse`] reads back to the same config.
+pub fn show(config: &Config) -> String {
+    let mut out = String::new();
+    write(config, &mut out).expect("a String takes all that is written to it");
+    out
+}
+
+fn write(config: &Config, out: &mut String) -> std::fmt::Result {
+    for node in &config.nodes {
+        writeln!(out, "[[node]]\nname     = {:?}", node.name)?;
+        writeln!(out, "address  = \"{}\"\npriority = {}\n", node.address, node.priority)?;
+    }
+    for router in &config.routers {
+        let preempt = if router.preempt == Preempt::Never { "never" } else { "always" };
+        writeln!(out, "[[vrrp]]\nname            = {:?}", router.name)?;
+        writeln!(out, "interface       = {:?}\nvrid            = {}", router.interface, router.vrid)?;
+        writeln!(out, "addresses       = {}\nversion         = 3", strings(&router.addresses))?;
+        writeln!(out, "advert_interval = \"{}\"", router.advert_interval)?;
+        writeln!(out, "transport       = \"multicast\"\npreempt         = \"{preempt}\"\n")?;
+    }
+    for frontend in &config.frontends {
+        writeln!(out, "[[frontend]]\nname = {:?}\nbind = {}", frontend.name, strings(&frontend.bind))?;
+        writeln!(out, "mode = \"http\"\npool = {:?}\n", config.pools[frontend.pool].name)?;
+    }
+    for pool in &config.pools {
+        writeln!(out, "[[pool]]\nname    = {:?}\nbalance = \"round-robin\"", pool.name)?;
+        if let Some(check) = &pool.check {
+            writeln!(out, "check   = {}", check_text(check))?;
+        }
+        writeln!(out, "server  = [")?;
+        for server in &pool.servers {
+            let (name, address, weight) = (&server.name, server.address, server.weight);
+            writeln!(out, "  {{ name = {name:?}, address = \"{address}\", weight = {weight} }},")?;
+        }
+        writeln!(out, "]\n")?;
+    }
+    proxy(&config.proxy, out)?;
+    limits(&config.limits, out)
+}
+
+fn check_text(check: &Check) -> String {
+    let what = match &check.kind {
+        CheckKind::Tcp => "tcp = true".to_owned(),
+        CheckKind::Http { path, host, expect } => {
+            let host = host.as_ref().map_or(String::new(), |host| format!(", host = {host:?}"));
+            let expect = strings(expect.iter().map(|(low, high)| format!("{low}-{high}")));
+            format!("http = {path:?}{host}, expect = {expect}")
+        }
+    };
+    let (interval, timeout) = (duration_text(check.interval), duration_text(check.timeout));
+    let (rise, fall) = (check.rise, check.fall);
+    format!("{{ {what}, interval = \"{interval}\", timeout = \"{timeout}\", rise = {rise}, fall = {fall} }}")
+}
+
+fn proxy(proxy: &ProxySettings, out: &mut String) -> std::fmt::Result {
+    let threads = proxy.threads.map_or("\"auto\"".to_owned(), |threads| threads.to_string());
+    writeln!(out, "[proxy]\nthreads = {threads}\nuser    = {:?}", proxy.user)?;
+    writeln!(out, "grace   = \"{}\"\n", duration_text(proxy.grace))
+}
+
+fn limits(limits: &Limits, out: &mut String) -> std::fmt::Result {
+    let head = size_text(u64::try_from(limits.head).unwrap_or(u64::MAX));
+    let body = limits.body.map_or("none".to_owned(), size_text);
+    writeln!(out, "[limits]\nconnections      = {}\nhead             = \"{head}\"", limits.connections)?;
+    writeln!(out, "headers          = {}\nbody             = \"{body}\"", limits.headers)?;
+    writeln!(out, "head_timeout     = \"{}\"", duration_text(limits.head_timeout))?;
+    writeln!(out, "idle_timeout     = \"{}\"", duration_text(limits.idle_timeout))?;
+    writeln!(out, "connect_timeout  = \"{}\"", duration_text(limits.connect_timeout))?;
+    writeln!(out, "response_timeout = \"{}\"", duration_text(limits.response_timeout))
+}
+
+/// A TOML list of strings; what is printed never needs an escape.
+fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| format!("\"{}\"", item.to_string())).collect();
+    format!("[{}]", items.join(", "))
+}
