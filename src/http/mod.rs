@@ -1,3 +1,23 @@
-//! HTTP/1.1 (RFC 9110, RFC 9112) over byte slices, where "incomplete" is not an error.
+//! HTTP/1.1 over byte slices: where a head ends, what it says, how its body is framed, and what is passed on.
 //!
-//! This room must never open a socket, read a clock or import another room of ours.
+//! This room is pure: it never opens a socket, reads a clock or imports another room of ours. The data plane drives
+//! it with whatever bytes have arrived; "incomplete" is an ordinary answer, never an error.
+//!
+//! Two programs that read one message differently can be played against each other (request smuggling), so this room
+//! refuses what RFC 9112 merely discourages: bare CR or LF, folded lines, spaces before the colon, two lengths, any
+//! transfer coding but one `chunked`. Heads of servers are held to the same rules as heads of clients.
+
+mod chunked;
+mod field;
+mod framing;
+mod head;
+mod malformed;
+mod rewrite;
+#[cfg(test)]
+mod tests;
+
+pub use chunked::{Decoder, LAST_CHUNK, frame};
+pub use framing::{Body, RequestFacts, ResponseFacts};
+pub use head::{Lines, MAX_LINES, Request, Response, Scan, Version};
+pub use malformed::Malformed;
+pub use rewrite::{Delivery, Origin, Toward, request as rewrite_request, response as rewrite_response};

@@ -1,0 +1,46 @@
+//! The header fields that mean something to a proxy; every other one is passed on unread.
+
+/// A header field by its meaning here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Connection,
+    ContentLength,
+    Expect,
+    ForwardedFor,
+    ForwardedHost,
+    ForwardedProto,
+    Host,
+    TransferEncoding,
+    /// Only for the next hop, and of no use to us: Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade
+    /// (RFC 9110 §7.6.1).
+    Hop,
+    Other,
+}
+
+impl Field {
+    /// What the field of this name is; names are case-insensitive (RFC 9110 §5.1).
+    #[inline]
+    pub(super) fn of(name: &str) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            2 if is("te") => Self::Hop,
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Expect,
+            7 if is("upgrade") || is("trailer") => Self::Hop,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Hop,
+            14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
+            16 if is("x-forwarded-host") => Self::ForwardedHost,
+            16 if is("proxy-connection") => Self::Hop,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("x-forwarded-proto") => Self::ForwardedProto,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The members of a comma-separated list, trimmed; empty ones are left in.
+pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|b| *b == b',').map(<[u8]>::trim_ascii)
+}

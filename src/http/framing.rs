@@ -1,0 +1,244 @@
+//! What a head means: how long its body is, whether the connection lives on, which fields end here.
+
+use httparse::Header;
+
+use super::field::{Field, members};
+use super::{Malformed, Request, Response, Version};
+
+/// How a body is delimited (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// There is none.
+    Empty,
+    /// So many bytes, at least one.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// Everything until the connection closes; responses only.
+    UntilClose,
+}
+
+/// What a request's head means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestFacts<'b> {
+    /// How the body is delimited.
+    pub body: Body,
+    /// The client wants the connection to live on.
+    pub persistent: bool,
+    /// The client waits for 100 (Continue) before it sends the body.
+    pub expects_continue: bool,
+    /// The method is HEAD: its response has no body, whatever its head says.
+    pub is_head: bool,
+    /// The request may be sent twice (RFC 9110 §9.2.2).
+    pub is_idempotent: bool,
+    /// The host that is asked for: out of the target if it is there, else of Host.
+    pub host: Option<&'b [u8]>,
+    /// The target in origin form if it came in absolute form.
+    pub(super) path: Option<&'b str>,
+    /// Connection names fields besides the ones that end here anyway.
+    pub(super) names_fields: bool,
+}
+
+impl<'b> Request<'_, 'b> {
+    /// Reads what the head means.
+    ///
+    /// # Errors
+    /// Framing that two readers could take differently, a missing or second Host, a target that is not one.
+    pub fn facts(&self) -> Result<RequestFacts<'b>, Malformed> {
+        let common = Common::read(self.headers, self.version)?;
+        let (authority, path) = target(self.method, self.target)?;
+        let host = host(self.headers)?;
+        if host.is_none() && self.version == Version::Http11 {
+            return Err(Malformed::HostMissing);
+        }
+        let body = match (common.length, common.chunked) {
+            (_, true) => Body::Chunked,
+            (None | Some(0), false) => Body::Empty,
+            (Some(length), false) => Body::Length(length),
+        };
+        Ok(RequestFacts {
+            body,
+            persistent: common.persistent,
+            // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that
+            // expectation" (RFC 9110 §10.1.1).
+            expects_continue: common.expects && self.version == Version::Http11,
+            is_head: self.method == "HEAD",
+            is_idempotent: matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
+            // "When a proxy receives a request with an absolute-form of request-target, the proxy MUST ignore the
+            // received Host header field (if any) and instead replace it" (RFC 9112 §3.2.2).
+            host: authority.or(host),
+            path,
+            names_fields: common.names_fields,
+        })
+    }
+}
+
+/// What a response's head means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseFacts {
+    /// How the body is delimited.
+    pub body: Body,
+    /// The server wants the connection to live on.
+    pub persistent: bool,
+    /// Content-Length is passed on: not in 1xx and 204, where it must not be.
+    pub(super) keeps_length: bool,
+    /// Connection names fields besides the ones that end here anyway.
+    pub(super) names_fields: bool,
+}
+
+impl Response<'_, '_> {
+    /// Reads what the head means as an answer to a request whose method was HEAD or not.
+    ///
+    /// # Errors
+    /// Framing that two readers could take differently, and 101, which nobody asked for.
+    pub fn facts(&self, to_head: bool) -> Result<ResponseFacts, Malformed> {
+        if self.status == 101 {
+            return Err(Malformed::Switched);
+        }
+        let common = Common::read(self.headers, self.version)?;
+        let bodiless = self.status < 200 || self.status == 204;
+        let body = match (common.length, common.chunked) {
+            _ if bodiless || to_head || self.status == 304 => Body::Empty,
+            (_, true) => Body::Chunked,
+            (Some(0), false) => Body::Empty,
+            (Some(length), false) => Body::Length(length),
+            (None, false) => Body::UntilClose,
+        };
+        Ok(ResponseFacts {
+            body,
+            persistent: common.persistent && body != Body::UntilClose,
+            keeps_length: !bodiless,
+            names_fields: common.names_fields,
+        })
+    }
+}
+
+/// What requests and responses have in common.
+struct Common {
+    length: Option<u64>,
+    chunked: bool,
+    persistent: bool,
+    expects: bool,
+    names_fields: bool,
+}
+
+impl Common {
+    fn read(headers: &[Header<'_>], version: Version) -> Result<Self, Malformed> {
+        let mut common = Self {
+            length: None,
+            chunked: false,
+            persistent: version == Version::Http11,
+            expects: false,
+            names_fields: false,
+        };
+        let mut coding = None;
+        let mut closes = false;
+        for header in headers {
+            match Field::of(header.name) {
+                Field::ContentLength if common.length.is_some() => return Err(Malformed::ContentLengthTwice),
+                Field::ContentLength => common.length = Some(length(header.value)?),
+                Field::TransferEncoding if coding.is_some() => return Err(Malformed::TransferEncoding),
+                Field::TransferEncoding => coding = Some(header.value),
+                Field::Connection => closes |= common.connection(header.value),
+                Field::Expect => common.expects |= header.value.eq_ignore_ascii_case(b"100-continue"),
+                Field::Host
+                | Field::ForwardedFor
+                | Field::ForwardedHost
+                | Field::ForwardedProto
+                | Field::Hop
+                | Field::Other => {}
+            }
+        }
+        common.persistent &= !closes;
+        if let Some(coding) = coding {
+            common.coding(coding, version)?;
+        }
+        Ok(common)
+    }
+
+    /// Reads one Connection field; whether it says `close`, which wins over everything else.
+    fn connection(&mut self, value: &[u8]) -> bool {
+        let mut closes = false;
+        for option in members(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                closes = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.persistent = true;
+            } else if !option.is_empty() {
+                self.names_fields = true;
+            }
+        }
+        closes
+    }
+
+    /// RFC 9112 §6.1 and §6.3, without the leniency they allow.
+    fn coding(&mut self, value: &[u8], version: Version) -> Result<(), Malformed> {
+        if version == Version::Http10 {
+            return Err(Malformed::CodingInOldVersion);
+        }
+        if self.length.is_some() {
+            return Err(Malformed::LengthAndCoding);
+        }
+        self.chunked = value.eq_ignore_ascii_case(b"chunked");
+        if self.chunked {
+            return Ok(());
+        }
+        let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+        let token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+        let last = members(value).last().is_some_and(is_chunked);
+        let once = members(value).filter(|coding| is_chunked(coding)).count() == 1;
+        let plain = members(value).all(|coding| !coding.is_empty() && coding.iter().all(token));
+        Err(if last && once && plain { Malformed::UnknownCoding } else { Malformed::TransferEncoding })
+    }
+}
+
+fn length(value: &[u8]) -> Result<u64, Malformed> {
+    let digits = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    let read = || value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    digits.then(read).ok_or(Malformed::ContentLength)
+}
+
+/// The authority and the path of an absolute-form target; neither for the other forms (RFC 9112 §3.2).
+fn target<'b>(method: &str, target: &'b str) -> Result<(Option<&'b [u8]>, Option<&'b str>), Malformed> {
+    if method == "CONNECT" {
+        return Err(Malformed::Connect);
+    }
+    // As HAProxy has it: printable ASCII without a fragment. Some servers cut at `#` and some do not.
+    if !target.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        return Err(Malformed::Target);
+    }
+    if target.starts_with('/') || target == "*" && method == "OPTIONS" {
+        return Ok((None, None));
+    }
+    let scheme = target.find("://").ok_or(Malformed::Target)?;
+    if !target[..scheme].eq_ignore_ascii_case("http") && !target[..scheme].eq_ignore_ascii_case("https") {
+        return Err(Malformed::Target);
+    }
+    let rest = &target[scheme + 3..];
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    // An origin form begins with a slash; `http://host?query` has none to pass on.
+    if authority.is_empty() || !is_host(authority.as_bytes()) || path.starts_with('?') {
+        return Err(Malformed::Target);
+    }
+    Ok((Some(authority.as_bytes()), Some(if path.is_empty() { "/" } else { path })))
+}
+
+fn host<'b>(headers: &[Header<'b>]) -> Result<Option<&'b [u8]>, Malformed> {
+    let mut host = None;
+    for header in headers.iter().filter(|header| Field::of(header.name) == Field::Host) {
+        if host.is_some() {
+            return Err(Malformed::HostTwice);
+        }
+        if !is_host(header.value) {
+            return Err(Malformed::Host);
+        }
+        host = Some(header.value);
+    }
+    Ok(host)
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets, with or without a port. Nothing in it can be taken for
+/// the end of an authority, a list or user information.
+fn is_host(value: &[u8]) -> bool {
+    value.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(b))
+}

@@ -1,0 +1,183 @@
+//! What is passed on: the head as it came, without the fields that end here, with the ones that a proxy adds.
+//!
+//! Lines that stay are copied as they are, in runs. Via is not added, although RFC 9110 §7.6.3 asks for it: Nginx
+//! stops compressing when it sees one, and HAProxy does not send it either.
+
+use httparse::Header;
+
+use super::field::{Field, members};
+use super::{Body, Request, RequestFacts, Response, ResponseFacts, Version};
+
+/// Where a request came from, for the server behind us.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The client's IP address in text.
+    pub client: &'a str,
+    /// The Host for clients that sent none: the address they connected to.
+    pub host: &'a str,
+}
+
+/// Appends to `out` the head that a server gets for `request`: HTTP/1.1 in origin form, ready for the body in the
+/// same framing. X-Forwarded-For is appended to, X-Forwarded-Proto and X-Forwarded-Host are set.
+pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Origin<'_>, out: &mut Vec<u8>) {
+    let mut runs = Runs { head: request.bytes, from: 0, out };
+    if request.version == Version::Http10 || facts.path.is_some() {
+        runs.from = runs.offset(request.headers.first());
+        let line = [request.method, " ", facts.path.unwrap_or(request.target), " HTTP/1.1\r\n"];
+        line.iter().for_each(|part| runs.out.extend_from_slice(part.as_bytes()));
+    }
+    let keeps_expect = facts.expects_continue || request.version == Version::Http11;
+    let keeps_host = facts.path.is_none();
+    let mut forwarded_for = false;
+    for (at, header) in request.headers.iter().enumerate() {
+        let keep = match Field::of(header.name) {
+            Field::ContentLength => true,
+            Field::Expect => keeps_expect,
+            Field::Host => keeps_host,
+            Field::Other => !facts.names_fields || !is_named(header.name, request.headers),
+            Field::ForwardedFor => {
+                forwarded_for = true;
+                false
+            }
+            Field::Connection
+            | Field::ForwardedHost
+            | Field::ForwardedProto
+            | Field::Hop
+            | Field::TransferEncoding => false,
+        };
+        if !keep {
+            runs.skip(request.headers, at);
+        }
+    }
+    runs.finish();
+    if !keeps_host || facts.host.is_none() {
+        field(out, "Host: ", facts.host.unwrap_or(origin.host.as_bytes()));
+    }
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    if forwarded_for {
+        earlier_hops(request.headers, out);
+    }
+    out.extend_from_slice(origin.client.as_bytes());
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\n");
+    if let Some(host) = facts.host {
+        field(out, "X-Forwarded-Host: ", host);
+    }
+    if facts.body == Body::Chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How a response's body is written to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Its bytes, delimited by Content-Length or by the end of the connection.
+    Raw,
+    /// In chunks.
+    Chunked,
+}
+
+/// The client that a response goes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Toward {
+    /// Its version: HTTP/1.0 does not know chunks.
+    pub version: Version,
+    /// The connection should live on after this response, as far as the client and we are concerned.
+    pub persistent: bool,
+}
+
+impl Toward {
+    /// How a body that arrives as `body` is delivered, and whether the connection lives on afterwards.
+    #[must_use]
+    pub fn deliver(self, body: Body) -> (Delivery, bool) {
+        match (body, self.version) {
+            (Body::Empty | Body::Length(_), _) => (Delivery::Raw, self.persistent),
+            (Body::Chunked | Body::UntilClose, Version::Http11) => (Delivery::Chunked, self.persistent),
+            (Body::Chunked | Body::UntilClose, Version::Http10) => (Delivery::Raw, false),
+        }
+    }
+}
+
+/// Appends to `out` the head that the client gets for `response`.
+pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Toward, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1");
+    let mut runs = Runs { head: response.bytes, from: b"HTTP/1.1".len(), out };
+    for (at, header) in response.headers.iter().enumerate() {
+        let keep = match Field::of(header.name) {
+            Field::ContentLength => facts.keeps_length,
+            Field::Connection | Field::Hop | Field::TransferEncoding => false,
+            Field::Expect
+            | Field::ForwardedFor
+            | Field::ForwardedHost
+            | Field::ForwardedProto
+            | Field::Host
+            | Field::Other => !facts.names_fields || !is_named(header.name, response.headers),
+        };
+        if !keep {
+            runs.skip(response.headers, at);
+        }
+    }
+    runs.finish();
+    // An interim response says nothing about the connection (RFC 9110 §15.2).
+    if response.status >= 200 {
+        let (delivery, persistent) = toward.deliver(facts.body);
+        if delivery == Delivery::Chunked {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        if !persistent {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if toward.version == Version::Http10 {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Copies the lines that stay, in runs as long as they come.
+struct Runs<'a> {
+    head: &'a [u8],
+    /// Where the run in hand begins.
+    from: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl Runs<'_> {
+    fn skip(&mut self, headers: &[Header<'_>], at: usize) {
+        let line = self.offset(headers.get(at));
+        self.out.extend_from_slice(&self.head[self.from..line]);
+        self.from = self.offset(headers.get(at + 1));
+    }
+
+    fn finish(self) {
+        self.out.extend_from_slice(&self.head[self.from..self.head.len() - 2]);
+    }
+
+    /// Where a header's line begins in the head; the empty line behind the last one.
+    fn offset(&self, header: Option<&Header<'_>>) -> usize {
+        header.map_or(self.head.len() - 2, |header| header.name.as_ptr().addr() - self.head.as_ptr().addr())
+    }
+}
+
+/// Whether Connection names this field, so that it ends here (RFC 9110 §7.6.1).
+#[cold]
+fn is_named(name: &str, headers: &[Header<'_>]) -> bool {
+    let connection = headers.iter().filter(|header| Field::of(header.name) == Field::Connection);
+    connection
+        .flat_map(|header| members(header.value))
+        .any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+fn earlier_hops(headers: &[Header<'_>], out: &mut Vec<u8>) {
+    for header in headers.iter().filter(|header| Field::of(header.name) == Field::ForwardedFor) {
+        if !header.value.is_empty() {
+            out.extend_from_slice(header.value);
+            out.extend_from_slice(b", ");
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
