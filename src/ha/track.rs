@@ -182,3 +182,6 @@ pub(crate) fn link(
         .ok_or_else(|| format!("interface {name} has no IPv4 address to send adverts from"))?;
     Ok(Link { index: interface.index, mac, source })
 }
+
+#[cfg(test)]
+mod tests;

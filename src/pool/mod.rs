@@ -2,14 +2,14 @@
 //!
 //! This room must never open a socket, read a clock or import another room of ours.
 
-mod health;
 mod balance;
+mod health;
 mod server;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use health::{Change, Health, Observation, Standing};
 pub use balance::{Rotation, Tried, Turn};
+pub use health::{Change, Health, Observation, Standing};
 pub use server::{Server, ServerId};
 pub use snapshot::Snapshot;

@@ -50,7 +50,9 @@ async fn next(stream: &mut BufReader<UnixStream>) -> u64 {
     stream.read_until(b'\n', &mut line).await.expect("the client speaks");
     match frame::decode(&line).expect("a message of ours") {
         Request::Report(report) => report.connections,
-        other @ (Request::Status | Request::Watch | Request::Handover { .. }) => panic!("{other:?}"),
+        other @ (Request::Status | Request::Watch | Request::Handover { .. } | Request::Release) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -1,0 +1,174 @@
+//! What a node is fit for: each thing it depends on, alone and together.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::config::{self, Config};
+use crate::link::{PoolReport, Report, ServerReport, ServerState};
+use crate::net::netlink::{Assigned, Interface};
+use crate::vrrp::{Cidr, Span, Time};
+
+use super::{DataPlane, Link, Track, Verdict, link};
+
+const CONFIG: &str = r#"
+[[node]]
+name = "lb1"
+address = "10.77.0.1"
+priority = 200
+
+[[vrrp]]
+name = "web"
+interface = "eth0"
+vrid = 51
+addresses = ["10.77.0.100/24"]
+
+[[vrrp]]
+name = "bare"
+interface = "eth0"
+vrid = 52
+addresses = ["10.77.0.101/24"]
+
+[[frontend]]
+name = "web"
+bind = ["10.77.0.100:80"]
+pool = "app"
+
+[[pool]]
+name = "app"
+check = { http = "/health" }
+server = [{ name = "app1", address = "10.77.0.11:8080" }, { name = "app2", address = "10.77.0.12:8080" }]
+"#;
+
+const LINK: Link = Link { index: 7, mac: [2, 0, 0, 0, 0, 1], source: Ipv4Addr::new(10, 77, 0, 1) };
+
+fn config() -> Config {
+    config::parse("test.toml", CONFIG).expect("a valid config").config
+}
+
+fn track(router: usize) -> Track {
+    let config = config();
+    Track::new(&config, &config.routers[router])
+}
+
+fn at(ms: u64) -> Time {
+    Time::ZERO + Span::from_millis(ms)
+}
+
+fn report(listening: bool, healthy: usize, verified_ms: Option<u64>, state: ServerState) -> Report {
+    let server = |name: &str| ServerReport {
+        name: name.to_owned(),
+        address: ([10, 77, 0, 11], 8080).into(),
+        weight: 1,
+        state,
+        since_ms: 0,
+        reason: String::new(),
+        requests: 0,
+        errors: 0,
+    };
+    let verified_us = verified_ms.map(|ms| ms * 1_000);
+    let servers = vec![server("app1"), server("app2")];
+    let pool = PoolReport { name: "app".to_owned(), healthy, verified_us, servers };
+    Report { listening, pools: vec![pool], ..Report::default() }
+}
+
+fn good(now: u64) -> DataPlane {
+    DataPlane::Reporting(report(true, 2, Some(now), ServerState::Up), at(now))
+}
+
+#[test]
+fn all_is_well() {
+    assert_eq!(track(0).verdict(at(10), Ok(LINK), &good(10)), Verdict::Fit(LINK));
+}
+
+#[test]
+fn a_router_without_a_frontend_does_not_depend_on_the_proxy() {
+    let down = DataPlane::Down("was killed by SIGKILL".to_owned());
+    assert_eq!(track(1).verdict(at(10), Ok(LINK), &down), Verdict::Fit(LINK));
+}
+
+#[test]
+fn no_address_without_a_listener() {
+    let down = DataPlane::Down("was killed by SIGKILL".to_owned());
+    let deaf = DataPlane::Reporting(report(false, 2, Some(10), ServerState::Up), at(10));
+    for (plane, why) in [
+        (down, "the proxy was killed by SIGKILL"),
+        (DataPlane::Starting, "the proxy is starting"),
+        (deaf, "the proxy does not listen"),
+    ] {
+        assert_eq!(track(0).verdict(at(10), Ok(LINK), &plane), Verdict::Fault(vec![why.to_owned()]));
+    }
+}
+
+#[test]
+fn a_pool_without_a_healthy_server_is_unfit_and_says_so() {
+    let down = DataPlane::Reporting(report(true, 0, None, ServerState::Down), at(10));
+    let reasons = vec!["pool app: none of its 2 servers is healthy".to_owned()];
+    assert_eq!(track(0).verdict(at(10), Ok(LINK), &down), Verdict::Unfit(LINK, reasons));
+    let checking = DataPlane::Reporting(report(true, 0, None, ServerState::Checking), at(10));
+    let reasons = vec!["pool app: its servers are being checked".to_owned()];
+    assert_eq!(track(0).verdict(at(10), Ok(LINK), &checking), Verdict::Unfit(LINK, reasons));
+}
+
+#[test]
+fn health_seen_before_the_cable_came_back_proves_nothing() {
+    let mut track = track(0);
+    assert_eq!(track.verdict(at(10), Ok(LINK), &good(10)), Verdict::Fit(LINK));
+    let pulled = Err("interface eth0 has no carrier".to_owned());
+    assert!(matches!(track.verdict(at(500), pulled, &good(10)), Verdict::Fault(_)));
+    let reasons = vec!["pool app: not checked yet since this node came back".to_owned()];
+    assert_eq!(track.verdict(at(900), Ok(LINK), &good(899)), Verdict::Unfit(LINK, reasons));
+    assert_eq!(track.verdict(at(950), Ok(LINK), &good(900)), Verdict::Fit(LINK));
+    assert_eq!(track.verdict(at(999), Ok(LINK), &good(901)), Verdict::Fit(LINK));
+}
+
+#[test]
+fn a_proxy_that_says_nothing_for_long_is_stuck() {
+    let mut track = track(0);
+    let plane = good(10);
+    assert_eq!(track.verdict(at(10), Ok(LINK), &plane), Verdict::Fit(LINK));
+    assert_eq!(track.deadline(at(10), &plane), Some(at(3_010)));
+    assert_eq!(track.verdict(at(3_009), Ok(LINK), &plane), Verdict::Fit(LINK));
+    assert!(matches!(track.verdict(at(3_010), Ok(LINK), &plane), Verdict::Unfit(..)));
+    assert_eq!(track.deadline(at(3_010), &plane), None);
+}
+
+#[test]
+fn operators_and_the_kernel_are_heard() {
+    let mut track = track(0);
+    track.standing_back = true;
+    assert!(matches!(track.verdict(at(10), Ok(LINK), &good(10)), Verdict::Unfit(..)));
+    track.released = true;
+    assert!(matches!(track.verdict(at(10), Ok(LINK), &good(10)), Verdict::Fault(_)));
+    track.released = false;
+    track.refused = Some(("no".to_owned(), at(1_000)));
+    assert_eq!(track.verdict(at(10), Ok(LINK), &good(10)), Verdict::Fault(vec!["no".to_owned()]));
+    assert_eq!(track.deadline(at(10), &good(10)), Some(at(1_000)));
+}
+
+fn interface(up: bool, running: bool, addresses: &[[u8; 4]]) -> Vec<Interface> {
+    let assigned =
+        |octets: &[u8; 4]| Assigned { cidr: Cidr { address: (*octets).into(), prefix: 24 }, ours: false };
+    let addresses = addresses.iter().map(assigned).collect();
+    vec![Interface { index: 7, name: "eth0".to_owned(), mac: Some(LINK.mac), up, running, addresses }]
+}
+
+fn offered(interfaces: &[Interface]) -> Result<Link, String> {
+    let preferred = IpAddr::from([10, 77, 0, 1]);
+    link(interfaces, &config().routers[0], preferred, &[Ipv4Addr::new(10, 77, 0, 100)])
+}
+
+#[test]
+fn an_interface_offers_its_own_address_never_the_service_address() {
+    assert_eq!(offered(&interface(true, true, &[[10, 77, 0, 9], [10, 77, 0, 1]])), Ok(LINK));
+    let other = Link { source: Ipv4Addr::new(10, 77, 0, 9), ..LINK };
+    assert_eq!(offered(&interface(true, true, &[[10, 77, 0, 100], [10, 77, 0, 9]])), Ok(other));
+    let none = offered(&interface(true, true, &[[10, 77, 0, 100]])).expect_err("only the service address");
+    assert!(none.contains("no IPv4 address to send adverts from"), "{none}");
+}
+
+#[test]
+fn an_interface_that_cannot_serve_says_why() {
+    let fault = |interfaces: &[Interface]| offered(interfaces).expect_err("a fault");
+    assert!(fault(&[]).contains("there is no interface eth0"));
+    assert!(fault(&interface(false, false, &[])).contains("ip link set eth0 up"));
+    assert!(fault(&interface(true, false, &[])).contains("no carrier"));
+}
