@@ -1,0 +1,19 @@
+//! The seeds of the fuzz targets as ordinary tests: what fuzzing found once stays found.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "fuzz/checks.rs"]
+mod checks;
+
+#[test]
+fn adverts() {
+    assert!(each("advert", checks::advert) >= 20);
+}
+
+/// Runs `check` over every seed of a target and says how many there were.
+fn each(target: &str, check: fn(&[u8])) -> usize {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/fuzz/corpus").join(target);
+    let seeds = fs::read_dir(dir).expect("a corpus for each target");
+    seeds.map(|seed| check(&fs::read(seed.expect("readable").path()).expect("readable"))).count()
+}
