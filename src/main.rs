@@ -1,3 +1,7 @@
 //! `vipd`: parse arguments, call the command, map the result to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vipd::cli::main()
+}

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::nearest::nearest;
-use super::valid::{Config, Node};
+use super::problem::Outline;
+use super::valid::Config;
 
 /// What is known about this machine, best clue first.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,17 @@ pub struct Unidentified {
 }
 
 impl Config {
+    /// The index of this machine's node; see [`Outline::identify`].
+    ///
+    /// # Errors
+    /// What was tried, and the nodes of the file.
+    pub fn identify(&self, clues: &Clues<'_>) -> Result<usize, Unidentified> {
+        let nodes = self.nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
+        Outline { nodes, interfaces: Vec::new() }.identify(clues)
+    }
+}
+
+impl Outline {
     /// The index of this machine's node: the one that `--node` names, or `$VIPD_NODE`, or the hostname (whole, or
     /// up to its first dot), or the one whose address is on this machine. A name that was given and is not in the
     /// file ends the search, so that a typing mistake never starts another node.
@@ -55,38 +67,32 @@ impl Config {
     }
 
     fn named(&self, name: &str) -> Option<usize> {
-        self.nodes.iter().position(|node| node.name == name)
+        self.nodes.iter().position(|(node, _)| node == name)
     }
 
-    fn by_address(&self, local: &[IpAddr], tried: &mut Vec<String>) -> Option<usize> {
-        let mut mine = self.nodes.iter().enumerate().filter(|(_, node)| local.contains(&node.address));
-        let list = |names: &mut dyn Iterator<Item = String>| names.collect::<Vec<_>>().join(", ");
+    /// The node of the one address that is here; none when there are several.
+    fn by_address(&self, here: &[IpAddr], tried: &mut Vec<String>) -> Option<usize> {
+        let mut mine = self.nodes.iter().enumerate().filter(|(_, (_, address))| here.contains(address));
         match (mine.next(), mine.next()) {
-            (Some((index, _)), None) => Some(index),
-            (Some((_, first)), Some((_, second))) => {
-                let both = format!("{} and {}", first.address, second.address);
-                tried.push(format!("the addresses {both} are both on this machine"));
-                None
+            (Some((index, _)), None) => return Some(index),
+            (Some((_, (_, one))), Some((_, (_, other)))) => {
+                tried.push(format!("the addresses {one} and {other} are both on this machine"));
             }
-            (None, _) if local.is_empty() => {
-                tried.push("this machine has no addresses".to_owned());
-                None
-            }
+            (None, _) if here.is_empty() => tried.push("this machine has no addresses".to_owned()),
             (None, _) => {
-                let here = list(&mut local.iter().map(ToString::to_string));
-                tried.push(format!("the addresses of this machine are {here}"));
-                None
+                let here: Vec<String> = here.iter().map(ToString::to_string).collect();
+                tried.push(format!("the addresses of this machine are {}", here.join(", ")));
             }
         }
+        None
     }
 
     fn unidentified(&self, tried: Vec<String>, given: Option<&str>) -> Unidentified {
-        let names = || self.nodes.iter().map(|node| node.name.as_str());
-        let words = |node: &Node| format!("{} ({})", node.name, node.address);
+        let names = || self.nodes.iter().map(|(name, _)| name.as_str());
         Unidentified {
             named: given.is_some(),
             tried,
-            nodes: self.nodes.iter().map(words).collect(),
+            nodes: self.nodes.iter().map(|(name, address)| format!("{name} ({address})")).collect(),
             meant: given.and_then(|name| nearest(name, names())).map(str::to_owned),
         }
     }

@@ -26,7 +26,7 @@ mod tests;
 
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;
-pub use problem::{Errors, Parsed, Problem, Severity, line_column};
+pub use problem::{Errors, Outline, Parsed, Problem, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
 pub use valid::{Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server};
@@ -47,12 +47,13 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
     }
     let file = raw::read(tree.get_ref(), &mut problems);
     resolve::cross_check(&file, &mut problems);
+    let outline = file.outline();
     if problems.none() {
         lint::lint(&file, &mut problems);
-        let interfaces = file.interfaces();
         if let Some(config) = resolve::config(file) {
-            return Ok(Parsed { config, warnings: problems.finish(), interfaces });
+            return Ok(Parsed { config, warnings: problems.finish(), outline });
         }
     }
-    Err(Errors { file_name: file_name.to_owned(), text: text.to_owned(), problems: problems.finish() })
+    let (file_name, text) = (file_name.to_owned(), text.to_owned());
+    Err(Errors { file_name, text, problems: problems.finish(), outline })
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with a config: problems with their place, and the collector that the readers write to.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::valid::Config;
@@ -63,8 +64,17 @@ pub struct Parsed {
     pub config: Config,
     /// What is allowed and still strange, in the order of the file.
     pub warnings: Vec<Problem>,
-    /// Where each router of [`Config::routers`] names its interface, for whoever looks whether it exists.
-    pub interfaces: Vec<Range<usize>>,
+    /// What the file says about machines.
+    pub outline: Outline,
+}
+
+/// What a file says about machines, as far as it could be read, for whoever compares it with a real one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The nodes: names and addresses.
+    pub nodes: Vec<(String, IpAddr)>,
+    /// The interfaces of the routers, and where each is named.
+    pub interfaces: Vec<(String, Range<usize>)>,
 }
 
 /// Why a config cannot be used: everything that is wrong with it.
@@ -76,6 +86,8 @@ pub struct Errors {
     pub text: String,
     /// The problems in the order of the file, each an error; at least one.
     pub problems: Vec<Problem>,
+    /// What the file says about machines, so that what is wrong with that can be said in the same go.
+    pub outline: Outline,
 }
 
 impl fmt::Display for Errors {

@@ -4,7 +4,6 @@
 //! table is kept, so that a pool with a bad check still has the name that a frontend refers to.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,7 +12,7 @@ use crate::vrrp::{Centis, Cidr, Preempt, Priority, Vrid};
 
 use super::address;
 use super::pools::{self, Pool};
-use super::problem::Problems;
+use super::problem::{Outline, Problems};
 use super::settings;
 use super::table::{Field, Table};
 use super::valid::{Limits, ProxySettings};
@@ -132,8 +131,17 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
 }
 
 impl File {
-    /// Where each router names its interface.
-    pub(super) fn interfaces(&self) -> Vec<Range<usize>> {
-        self.routers.iter().filter_map(|router| router.interface.as_ref()).map(Spanned::span).collect()
+    /// What the file says about machines.
+    pub(super) fn outline(&self) -> Outline {
+        let node =
+            |node: &Node| Some((node.name.as_ref()?.get_ref().clone(), *node.address.as_ref()?.get_ref()));
+        let interface = |router: &Router| {
+            let interface = router.interface.as_ref()?;
+            Some((interface.get_ref().clone(), interface.span()))
+        };
+        Outline {
+            nodes: self.nodes.iter().filter_map(node).collect(),
+            interfaces: self.routers.iter().filter_map(interface).collect(),
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Table<'t, 'i, 'p, 'x> {
     place: Range<usize>,
     entries: &'t DeTable<'i>,
     asked: Vec<&'static str>,
+    /// Keys that are not there and have no default, each with a line that could stand there.
+    lacking: Vec<(&'static str, String)>,
     /// Where mistakes go.
     pub(super) problems: &'p mut Problems<'x>,
 }
@@ -31,7 +33,7 @@ impl<'t, 'i, 'p, 'x> Table<'t, 'i, 'p, 'x> {
         entries: &'t DeTable<'i>,
         problems: &'p mut Problems<'x>,
     ) -> Self {
-        Self { what, place, entries, asked: Vec::new(), problems }
+        Self { what, place, entries, asked: Vec::new(), lacking: Vec::new(), problems }
     }
 
     /// The table that `value` is, or an error that it is none.
@@ -149,24 +151,32 @@ impl<'t, 'i, 'p, 'x> Table<'t, 'i, 'p, 'x> {
         self.problems.error(name.span(), format!("this release does not have `{key}` yet")).help("remove it");
     }
 
-    /// Ends the reading: every key that nobody asked for is an error.
-    pub(super) fn finish(self) {
+    /// Ends the reading: every key that nobody asked for is an error, and so is every key that is lacking, unless
+    /// it is one that was misspelt.
+    pub(super) fn finish(mut self) {
         for (key, _) in self.entries.iter() {
             let name = key.get_ref().as_ref();
             if self.asked.contains(&name) {
                 continue;
             }
+            let absent = self.asked.iter().copied().filter(|asked| !self.entries.contains_key(*asked));
+            let meant = nearest(name, absent);
+            self.lacking.retain(|(key, _)| Some(*key) != meant);
             let problem = self.problems.error(key.span(), format!("unknown key `{name}` in {}", self.what));
-            match nearest(name, self.asked.iter().copied()) {
+            match meant.or_else(|| nearest(name, self.asked.iter().copied())) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
                 None => problem.help(format!("{} knows: {}", self.what, self.asked.join(", "))),
             };
         }
+        for (key, help) in &self.lacking {
+            let message = format!("{} has no `{key}`", self.what);
+            self.problems.missing(self.place.clone(), message, help);
+        }
     }
 
-    fn lacks(&mut self, key: &str, example: &str) {
-        let message = format!("{} has no `{key}`", self.what);
-        self.problems.missing(self.place(), message, &format!("add {example}"));
+    /// Kept for the end: the key may be there under a misspelt name.
+    fn lacks(&mut self, key: &'static str, example: &str) {
+        self.lacking.push((key, format!("add {example}")));
     }
 
     fn decode<T>(

@@ -71,9 +71,10 @@ fn assert_problem(old: &str, new: &str, expected: &str) {
 
 #[test]
 fn a_small_file_has_the_documented_defaults() {
-    let Parsed { config, warnings, interfaces } = parsed(SMALL);
+    let Parsed { config, warnings, outline } = parsed(SMALL);
     assert_eq!(warnings, []);
-    assert_eq!(&SMALL[interfaces[0].clone()], "\"eth0\"");
+    let (name, place) = &outline.interfaces[0];
+    assert_eq!((name.as_str(), &SMALL[place.clone()]), ("eth0", "\"eth0\""));
     let router = &config.routers[0];
     assert_eq!((router.advert_interval, router.preempt), (Centis::new(10).expect("valid"), Preempt::Always));
     let check = config.pools[0].check.as_ref().expect("there is one");
@@ -123,7 +124,6 @@ fn every_error_comes_in_one_go_in_the_order_of_the_file() {
     assert_eq!(
         problems(&text),
         [
-            "[[node]]: [[node]] has no `priority`; add priority = 100",
             "prioritty: unknown key `prioritty` in [[node]]; did you mean `priority`?",
             "0: a virtual router id is 1 to 255; write a number from 1 to 255",
             "\"10.77.0.300/24\": `10.77.0.300` is not an IPv4 address; write it like \"10.77.0.100/24\"",

@@ -1,0 +1,88 @@
+//! `vipd check`: is the config right, also for this machine?
+
+use std::io::{Write, stderr, stdout};
+
+use crate::config::{self, Config, Outline, Problem, Severity, Unidentified, nearest};
+
+use super::args::{CheckOptions, Global};
+use super::exit::{Exit, Failure};
+use super::machine;
+use super::render::problem::report;
+use super::setup;
+use super::terminal::{Style, say};
+
+/// Prints everything that is wrong, or that nothing is.
+pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failure> {
+    let (file_name, text) = setup::read(global)?;
+    let (config, mut problems, outline) = match config::parse(&file_name, &text) {
+        Ok(parsed) => (Some(parsed.config), parsed.warnings, parsed.outline),
+        Err(errors) => (None, errors.problems, errors.outline),
+    };
+    let identified = machine::identify(&outline, global);
+    if identified.is_ok() {
+        problems.extend(missing_interfaces(&outline, &machine::interfaces()));
+        problems.sort_by_key(|problem| problem.place.start);
+    }
+    let report = report(&file_name, &text, &problems, Style::of(&stderr()));
+    match config {
+        Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            say(&report);
+            valid(&config, &file_name, identified, options)
+        }
+        Some(_) | None => Err(Failure::reported(Exit::Config, report)),
+    }
+}
+
+fn valid(
+    config: &Config,
+    file_name: &str,
+    identified: Result<usize, Unidentified>,
+    options: &CheckOptions,
+) -> Result<(), Failure> {
+    let here = match identified {
+        Ok(node) => format!("this machine is {}", config.nodes[node].name),
+        Err(unidentified) if unidentified.named => return Err(Failure::new(Exit::Config, unidentified)),
+        Err(unidentified) => {
+            say(&format!("note: interfaces were not checked: {unidentified}"));
+            "interfaces not checked".to_owned()
+        }
+    };
+    let summary = format!("{file_name} is valid: {}; {here}", counts(config));
+    let mut out = stdout().lock();
+    if options.show {
+        say(&summary);
+        out.write_all(config::show(config).as_bytes())?;
+    } else {
+        writeln!(out, "{summary}")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The routers whose interface is not among those of this machine.
+fn missing_interfaces(outline: &Outline, here: &[String]) -> Vec<Problem> {
+    let missing = outline.interfaces.iter().filter(|(name, _)| !here.contains(name));
+    missing
+        .map(|(name, place)| {
+            let message = format!("this machine has no interface `{name}`");
+            let mut problem = Problem::new(Severity::Error, place.clone(), message);
+            match nearest(name, here.iter().map(String::as_str)) {
+                Some(meant) => problem.help(format!("did you mean \"{meant}\"?")),
+                None => problem.help(format!("interfaces of this machine: {}", here.join(", "))),
+            };
+            problem
+        })
+        .collect()
+}
+
+fn counts(config: &Config) -> String {
+    let servers = config.pools.iter().map(|pool| pool.servers.len()).sum();
+    [
+        (config.nodes.len(), "node"),
+        (config.routers.len(), "virtual router"),
+        (config.frontends.len(), "frontend"),
+        (config.pools.len(), "pool"),
+        (servers, "server"),
+    ]
+    .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
+    .join(", ")
+}

@@ -1,0 +1,11 @@
+//! `vipd proxy`.
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::{logs, setup};
+
+pub(crate) fn proxy(global: &Global) -> Result<(), Failure> {
+    logs::start();
+    let (_config, _node) = setup::node(global)?;
+    Err(Failure::new(Exit::Failed, "`vipd proxy` is not built in yet"))
+}

@@ -1,0 +1,10 @@
+//! An event as one line.
+
+use crate::event::Stamped;
+
+use super::time::utc;
+
+/// `2026-11-20T15:58:56.123Z lb1 web: Backup → Active: no advert for 361 ms`.
+pub(crate) fn line(stamped: &Stamped) -> String {
+    format!("{} {} {}", utc(stamped.at_ms), stamped.node, stamped.event)
+}

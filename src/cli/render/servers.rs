@@ -1,0 +1,71 @@
+//! The pools of a status: each server with its state, and why a pool cannot serve.
+
+use crate::link::{PoolReport, ServerReport, ServerState};
+
+use super::super::terminal::{Ink, Style};
+use super::columns::{Cell, table};
+use super::time::age;
+
+/// A pool and its servers.
+pub(super) fn pool(pool: &PoolReport, now_ms: u64, style: Style) -> String {
+    let mut out = headline(pool, style);
+    let head = ["SERVER", "ADDRESS", "WEIGHT", "STATE", "FOR", "REQUESTS", "ERRORS", "LAST CHECK"];
+    let head = head.map(|text| match text {
+        "WEIGHT" | "REQUESTS" | "ERRORS" => Cell::right(text).ink(Ink::Faint),
+        _ => Cell::left(text).ink(Ink::Faint),
+    });
+    let rows = pool.servers.iter().map(|server| row(server, now_ms));
+    let rows: Vec<Vec<Cell>> = std::iter::once(head.into()).chain(rows).collect();
+    out.push_str(&table("  ", &rows, style));
+    out
+}
+
+fn headline(pool: &PoolReport, style: Style) -> String {
+    let (healthy, all) = (pool.healthy, pool.servers.len());
+    let name = style.paint(Ink::Head, &pool.name);
+    let ink = match healthy {
+        0 => Ink::Bad,
+        _ if healthy < all => Ink::Watch,
+        _ => Ink::Good,
+    };
+    let count = style.paint(ink, &format!("{healthy} of {all} servers healthy"));
+    let trouble = if healthy == 0 { why_none(pool) } else { String::new() };
+    let trouble = style.paint(Ink::Bad, &trouble);
+    format!("pool {name}  {count}\n{trouble}")
+}
+
+/// Why requests get 503, with the servers of the same reason together.
+fn why_none(pool: &PoolReport) -> String {
+    if pool.servers.iter().all(|server| server.state == ServerState::Checking) {
+        return "  not checked yet: requests get 503 until a server has passed its checks\n".to_owned();
+    }
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for server in &pool.servers {
+        match reasons.iter_mut().find(|(reason, _)| *reason == server.reason) {
+            Some((_, names)) => names.push(&server.name),
+            None => reasons.push((&server.reason, vec![&server.name])),
+        }
+    }
+    let list = reasons.iter().map(|(reason, names)| format!("{}: {reason}", names.join(", ")));
+    format!("  every request gets 503: {}\n", list.collect::<Vec<_>>().join("; "))
+}
+
+fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {
+    let (state, ink) = match server.state {
+        ServerState::Checking => ("checking", Ink::Watch),
+        ServerState::Unchecked => ("unchecked", Ink::Good),
+        ServerState::Up => ("up", Ink::Good),
+        ServerState::Down => ("DOWN", Ink::Bad),
+    };
+    let errors = Cell::right(server.errors);
+    vec![
+        Cell::left(&server.name),
+        Cell::left(server.address),
+        Cell::right(server.weight),
+        Cell::left(state).ink(ink),
+        Cell::left(age(now_ms, server.since_ms)),
+        Cell::right(server.requests),
+        if server.errors == 0 { errors } else { errors.ink(Ink::Watch) },
+        Cell::left(&server.reason),
+    ]
+}

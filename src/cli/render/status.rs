@@ -1,0 +1,165 @@
+//! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
+
+use crate::link::{PeerStatus, ProxyStatus, Report, RouterStatus, Status};
+use crate::vrrp::{Priority, Role};
+
+use super::super::terminal::{Ink, Style};
+use super::columns::{Cell, table};
+use super::servers;
+use super::time::{age, utc_seconds};
+
+/// The whole status, as of `now_ms` milliseconds since the Unix epoch.
+pub(crate) fn text(status: &Status, now_ms: u64, style: Style) -> String {
+    let mut parts = vec![headline(status, now_ms, style)];
+    parts.extend(status.routers.iter().map(|at| router(at, now_ms, style)));
+    parts.extend(status.proxy.iter().map(|at| proxy(at, now_ms, style)));
+    let report = status.proxy.iter().filter_map(|proxy| proxy.report.as_ref());
+    parts.extend(report.flat_map(|report| &report.pools).map(|pool| servers::pool(pool, now_ms, style)));
+    parts.extend(refused(status, style));
+    parts.join("\n")
+}
+
+fn headline(status: &Status, now_ms: u64, style: Style) -> String {
+    let node = style.paint(Ink::Head, &status.node);
+    let up = age(now_ms, status.started_ms);
+    format!(
+        "node {node}  vipd {}, pid {}, up {up}, now {}\n",
+        status.version,
+        status.pid,
+        utc_seconds(now_ms)
+    )
+}
+
+fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
+    let name = style.paint(Ink::Head, &router.name);
+    let ink = match router.role {
+        Role::Active => Ink::Good,
+        Role::Backup => Ink::Head,
+        Role::Initialize => Ink::Bad,
+    };
+    let role = style.paint(ink, &router.role.to_string());
+    let (interface, vrid) = (&router.interface, router.vrid);
+    let mut rows = vec![
+        line("since", format!("{} ({})", utc_seconds(router.since_ms), age(now_ms, router.since_ms))),
+        line("why", router.why.clone()),
+        priority(router),
+    ];
+    rows.extend(router.reasons.iter().map(|reason| line("", format!("- {reason}"))));
+    rows.extend(router.addresses.iter().enumerate().map(|(index, address)| {
+        let held = if address.held { "held here" } else { "not here" };
+        let cell = line(if index == 0 { "address" } else { "" }, format!("{}, {held}", address.address));
+        // Active without the address, or the address without being Active: someone has to look.
+        if address.held == (router.role == Role::Active) { cell } else { bad(cell) }
+    }));
+    rows.push(peer(router, now_ms));
+    rows.push(line("adverts", counters(router)));
+    format!("router {name}  {role}  {interface}, vrid {vrid}\n{}", table("  ", &rows, style))
+}
+
+fn line(label: &str, text: String) -> Vec<Cell> {
+    vec![Cell::left(label).ink(Ink::Faint), Cell::left(text)]
+}
+
+fn bad(row: Vec<Cell>) -> Vec<Cell> {
+    row.into_iter().map(|cell| cell.ink(Ink::Bad)).collect()
+}
+
+fn priority(router: &RouterStatus) -> Vec<Cell> {
+    let (configured, effective) = (router.priority, router.effective_priority);
+    if configured == effective {
+        return line("priority", format!("{effective}"));
+    }
+    let because = if router.reasons.is_empty() { "" } else { ", because" };
+    bad(line("priority", format!("{effective} instead of the configured {configured}{because}")))
+}
+
+fn peer(router: &RouterStatus, now_ms: u64) -> Vec<Cell> {
+    let Some(peer) = &router.peer else {
+        return line("peer", "none heard since the start; a Backup is silent".to_owned());
+    };
+    let PeerStatus { address, priority, interval, dialect, heard_ms, .. } = peer;
+    let name = peer.name.as_ref().map_or("no node of the config, ".to_owned(), |name| format!("{name}, "));
+    let ago = age(now_ms, *heard_ms);
+    let said = match *priority {
+        Priority::RESIGN => "it resigned (priority 0)".to_owned(),
+        priority => format!("priority {priority} every {interval}"),
+    };
+    let row = line("peer", format!("{name}{address}: {said}, checksum {dialect}, heard {ago} ago"));
+    if quarrels(router, peer, now_ms) {
+        return bad(line(
+            "peer",
+            format!("{name}{address} ADVERTISES TOO: two nodes are Active, priority {priority}"),
+        ));
+    }
+    row
+}
+
+/// Whether another Active is heard while this node is Active for longer than the peer needs to give way.
+fn quarrels(router: &RouterStatus, peer: &PeerStatus, now_ms: u64) -> bool {
+    let three_adverts = 3 * 10 * u64::from(peer.interval.get());
+    let settled = router.since_ms.saturating_add(three_adverts);
+    let lately = now_ms.saturating_sub(peer.heard_ms) <= three_adverts;
+    router.role == Role::Active && peer.priority != Priority::RESIGN && lately && peer.heard_ms > settled
+}
+
+fn counters(router: &RouterStatus) -> String {
+    let RouterStatus { adverts_sent, adverts_received, takeovers, restored, advert_interval, .. } = router;
+    let mut text = format!("{adverts_sent} sent, {adverts_received} received, every {advert_interval}");
+    text += &format!("; {takeovers} {}", plural(*takeovers, "takeover"));
+    if *restored > 0 {
+        text +=
+            &format!("; {restored} {} removed by someone else and put back", plural(*restored, "address"));
+    }
+    text
+}
+
+fn proxy(proxy: &ProxyStatus, now_ms: u64, style: Style) -> String {
+    let listening = proxy.report.as_ref().is_some_and(|report| report.listening);
+    let state = style.paint(if listening { Ink::Good } else { Ink::Bad }, &proxy.state);
+    let pid = proxy.pid.map_or("no process".to_owned(), |pid| format!("pid {pid}"));
+    let since = format!("{} ({})", utc_seconds(proxy.since_ms), age(now_ms, proxy.since_ms));
+    let mut rows = vec![line("since", since)];
+    if proxy.deaths > 0 {
+        rows.push(line(
+            "died",
+            format!("{} {} since the agent was started", proxy.deaths, plural(proxy.deaths, "time")),
+        ));
+    }
+    rows.extend(
+        proxy.report.iter().map(|report| line("clients", format!("{} connected", report.connections))),
+    );
+    let mut out = format!("proxy  {state}  {pid}\n{}", table("  ", &rows, style));
+    out.extend(proxy.report.iter().map(|report| frontends(report, style)));
+    out
+}
+
+fn frontends(report: &Report, style: Style) -> String {
+    if report.frontends.is_empty() {
+        return String::new();
+    }
+    let head = [Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
+    let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
+    let rows = report.frontends.iter().map(|frontend| {
+        let errors = Cell::right(frontend.errors);
+        let errors = if frontend.errors == 0 { errors } else { errors.ink(Ink::Watch) };
+        vec![Cell::left(&frontend.name), Cell::right(frontend.requests), errors]
+    });
+    table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
+}
+
+fn refused(status: &Status, style: Style) -> Option<String> {
+    if status.refused.is_empty() {
+        return None;
+    }
+    let rows = status.refused.iter().map(|(reason, count)| vec![Cell::right(count), Cell::left(reason)]);
+    let title = style.paint(Ink::Watch, "packets refused");
+    Some(format!("{title}\n{}", table("  ", &rows.collect::<Vec<_>>(), style)))
+}
+
+fn plural(count: u64, what: &str) -> String {
+    match (count, what.ends_with('s')) {
+        (1, _) => what.to_owned(),
+        (_, true) => format!("{what}es"),
+        (_, false) => format!("{what}s"),
+    }
+}

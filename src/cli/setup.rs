@@ -1,0 +1,45 @@
+//! From the file to a checked config, and to the node that this machine is.
+
+use std::io::{ErrorKind, stderr};
+
+use crate::config::{self, Config};
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::machine;
+use super::render::problem::report;
+use super::terminal::{Style, say};
+
+/// The file of `--config`: what it is called in messages, and its text.
+pub(crate) fn read(global: &Global) -> Result<(String, String), Failure> {
+    let file_name = global.config.display().to_string();
+    match std::fs::read_to_string(&global.config) {
+        Ok(text) => Ok((file_name, text)),
+        Err(error) => Err(unreadable(&file_name, &error)),
+    }
+}
+
+/// The config and the node that this machine is, for the commands that act as a node. Warnings go to standard error.
+pub(crate) fn node(global: &Global) -> Result<(Config, usize), Failure> {
+    let (file_name, text) = read(global)?;
+    let style = Style::of(&stderr());
+    let parsed = config::parse(&file_name, &text).map_err(|errors| {
+        Failure::reported(Exit::Config, report(&file_name, &text, &errors.problems, style))
+    })?;
+    say(&report(&file_name, &text, &parsed.warnings, style));
+    let node = machine::identify(&parsed.outline, global)
+        .map_err(|unidentified| Failure::new(Exit::Config, unidentified))?;
+    Ok((parsed.config, node))
+}
+
+fn unreadable(file_name: &str, error: &std::io::Error) -> Failure {
+    let kind = error.kind();
+    let (exit, what_to_do) = if kind == ErrorKind::PermissionDenied {
+        (Exit::Privilege, "be root, or a user who may read it")
+    } else if kind == ErrorKind::InvalidData {
+        (Exit::Config, "a config is text in UTF-8")
+    } else {
+        (Exit::Config, "say where it is with --config PATH or $VIPD_CONFIG")
+    };
+    Failure::new(exit, format_args!("cannot read {file_name}: {error}\n{what_to_do}"))
+}
