@@ -48,12 +48,10 @@ fn client(socket: PathBuf) -> (watch::Sender<Report>, JoinHandle<()>) {
 async fn next(stream: &mut BufReader<UnixStream>) -> u64 {
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await.expect("the client speaks");
-    match frame::decode(&line).expect("a message of ours") {
-        Request::Report(report) => report.connections,
-        other @ (Request::Status | Request::Watch | Request::Handover { .. } | Request::Release) => {
-            panic!("{other:?}")
-        }
-    }
+    let Request::Report(report) = frame::decode(&line).expect("a message of ours") else {
+        panic!("the client only reports, but said {}", String::from_utf8_lossy(&line));
+    };
+    report.connections
 }
 
 async fn accept(listener: &UnixListener) -> BufReader<UnixStream> {
