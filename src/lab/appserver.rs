@@ -41,8 +41,8 @@ impl Flavour {
 
 /// An application server on a host. Dropping it stops it.
 #[derive(Debug)]
-pub struct AppServer<'lab> {
-    host: &'lab Host,
+pub struct AppServer {
+    host: Host,
     dir: PathBuf,
     flavour: Flavour,
     running: Option<Running>,
@@ -57,18 +57,23 @@ enum Running {
 /// How long a server may take to accept its first connection.
 const START: Duration = Duration::from_secs(10);
 
-impl<'lab> AppServer<'lab> {
+impl AppServer {
     /// Starts the application server of `host` and waits until it accepts connections.
     ///
     /// # Errors
     /// When it cannot be started or does not accept; with the end of its log.
-    pub fn start(lab: &'lab Lab, host: &str, flavour: &Flavour) -> Result<Self, Error> {
-        let host = lab.host(host);
+    pub fn start(lab: &Lab, host: &str, flavour: &Flavour) -> Result<Self, Error> {
+        let host = lab.host(host).clone();
         let dir = lab.dir().join(host.name());
         std::fs::create_dir_all(&dir).map_err(Error::at(format_args!("creating {}", dir.display())))?;
         let mut server = Self { host, dir, flavour: flavour.clone(), running: None };
         server.restart()?;
         Ok(server)
+    }
+
+    /// What plays it.
+    pub const fn flavour(&self) -> &Flavour {
+        &self.flavour
     }
 
     /// The name of its host, which is in its answers.
@@ -92,8 +97,8 @@ impl<'lab> AppServer<'lab> {
     pub fn restart(&mut self) -> Result<(), Error> {
         self.kill();
         self.running = Some(match &self.flavour {
-            Flavour::Nginx(program) => Running::Nginx(start_nginx(program, self.host, &self.dir)?),
-            Flavour::Builtin => Running::Builtin(Builtin::start(self.host)?),
+            Flavour::Nginx(program) => Running::Nginx(start_nginx(program, &self.host, &self.dir)?),
+            Flavour::Builtin => Running::Builtin(Builtin::start(&self.host)?),
         });
         self.wait_until_open()
     }
@@ -141,8 +146,8 @@ impl<'lab> AppServer<'lab> {
     }
 }
 
-/// One process (`master_process off`), so that killing it leaves no worker behind; it needs no rights and writes
-/// nothing outside `dir`.
+/// One process (`master_process off`), so that killing it leaves no worker behind; it writes nothing outside `dir`.
+/// `user root` keeps it from handing its directories to a user that a user namespace does not know.
 fn start_nginx(program: &Path, host: &Host, dir: &Path) -> Result<Process, Error> {
     let config = dir.join("nginx.conf");
     std::fs::write(&config, nginx_config(host.name(), dir))
@@ -160,7 +165,8 @@ fn nginx_config(name: &str, dir: &Path) -> String {
     let health =
         format!(r#"location = /health {{ return 200 '{{"status":"healthy","server":"{name}"}}\n'; }}"#);
     format!(
-        r#"daemon off;
+        r#"user root;
+daemon off;
 master_process off;
 pid {dir}/nginx.pid;
 error_log stderr warn;

@@ -135,9 +135,9 @@ fn receive(socket: &OwnedFd, card: usize) -> Option<Frame> {
     if from.ifindex() != card || from.pkttype() == PACKET_OUTGOING {
         return None;
     }
-    let at = message.cmsgs().ok()?.find_map(|note| match note {
-        ControlMessageOwned::ScmTimestampns(at) => Some(Moment::from_timespec(at.tv_sec(), at.tv_nsec())),
-        _ => None,
+    let at = message.cmsgs().ok()?.find_map(|note| {
+        let ControlMessageOwned::ScmTimestampns(at) = note else { return None };
+        Some(Moment::from_timespec(at.tv_sec(), at.tv_nsec()))
     })?;
     let length = message.bytes;
     Frame::parse(at, bytes.get(..length)?)

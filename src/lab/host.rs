@@ -9,8 +9,8 @@ use super::topology::{HostSpec, Mac};
 use super::{Error, Netns, sysctl};
 use crate::vrrp::Cidr;
 
-/// A host of the lab.
-#[derive(Debug)]
+/// A host of the lab; clones are the same host.
+#[derive(Clone, Debug)]
 pub struct Host {
     name: String,
     address: Ipv4Addr,

@@ -8,17 +8,17 @@
 //! goes into a [`Journal`], on which a caller waits with a deadline instead of sleeping. Times are [`Moment`]s of the
 //! clock with which the kernel stamps packets.
 //!
-//! Building a lab takes CAP_SYS_ADMIN and CAP_NET_ADMIN. `vipd lab` gets them without root too.
+//! Building a lab takes CAP_SYS_ADMIN and CAP_NET_ADMIN. `vipd lab` gets them without root too, inside a user namespace.
 //! This room must never touch the machine's own network: it works in namespaces that it made.
 
 mod appserver;
 mod builtin;
 mod capture;
+mod cell;
 mod dir;
 mod error;
 mod frame;
 mod host;
-mod isolate;
 mod journal;
 mod links;
 mod moment;

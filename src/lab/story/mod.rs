@@ -1,0 +1,66 @@
+//! `vipd lab`: the pair is built, breaks in every way it should take, and the client's side of it is told live.
+//!
+//! [`stages`] acts and waits, [`narrator`] makes sentences of what was seen, [`timeline`] prints them in order,
+//! [`report`] is the table at the end.
+
+mod keep;
+mod narrator;
+mod report;
+mod stages;
+mod timeline;
+mod world;
+
+use super::{Error, LabDir, cell};
+use cell::Cell;
+use report::Report;
+use timeline::Timeline;
+use world::World;
+
+/// The config of both nodes.
+const CONFIG: &str = include_str!("../../../config/lab.toml");
+
+/// What the command line says about the lab.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Leave it running after the story, until Ctrl-C.
+    pub keep: bool,
+}
+
+/// The whole command: exit code 0 when everything happened as it should, 1 when something did not, 77 without the right
+/// to make namespaces, 130 after Ctrl-C. Runs this program again inside namespaces, so it is to be called with the
+/// process's own arguments and before any thread is started.
+pub fn command(options: Options) -> u8 {
+    cell::run(|cell| match tell(options, cell) {
+        Ok(report) if report.is_good() => 0,
+        Ok(_) => 1,
+        Err(error) => {
+            println!("\nThe lab could not go on: {error}");
+            1
+        }
+    })
+}
+
+/// Builds everything, tells the story, prints the table.
+fn tell(options: Options, cell: &Cell) -> Result<Report, Error> {
+    let timeline = Timeline::start();
+    let mut report = Report::default();
+    let mut world = match World::build(LabDir::existing(&cell.dir), &timeline) {
+        Ok(world) => world,
+        Err(error) => {
+            timeline.finish();
+            return Err(error);
+        }
+    };
+    let told = stages::tell(&mut world, &timeline, &mut report);
+    world.hush();
+    timeline.finish();
+    println!("{report}");
+    if told.is_err() || !report.is_good() {
+        println!("\n{}", world.explain());
+    }
+    told?;
+    if options.keep {
+        keep::keep(&world, cell);
+    }
+    Ok(report)
+}

@@ -1,0 +1,232 @@
+//! What happens in the story, one function a chapter: act, wait for what must follow, measure, judge.
+
+use std::time::Duration;
+
+use super::report::{Report, Row};
+use super::timeline::Timeline;
+use super::world::{APPS, TARGETS, VIP, World};
+use crate::event::Event;
+use crate::lab::{Error, Moment, Node, Pace, Tally};
+use crate::link::{PoolReport, ServerState, Status};
+use crate::vrrp::Role;
+
+/// How long anything may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Successes in a row after which all is well again.
+const WELL: usize = 100;
+/// Requests of the steady state.
+const STEADY: usize = 900;
+/// Requests that may fail when nothing is lost: a node gives the address away in good order, or a server dies that
+/// others stand in for.
+const ORDERLY: usize = 10;
+/// Requests that may fail at a takeover after priority 0: Skew_Time at priority 100 (61 ms) and as much again.
+const RESIGNED: usize = 60;
+/// Requests that may fail at a takeover after silence: Active_Down_Interval (361 ms) and half of it again.
+const SILENT: usize = 270;
+
+/// The whole story.
+pub(super) fn tell(world: &mut World, timeline: &Timeline, report: &mut Report) -> Result<(), Error> {
+    let mut story = Story { world, timeline, report };
+    story.steady_state()?;
+    story.application_server_killed()?;
+    story.cable_pulled()?;
+    story.handover()?;
+    story.proxy_killed()
+}
+
+struct Story<'a> {
+    world: &'a mut World,
+    timeline: &'a Timeline,
+    report: &'a mut Report,
+}
+
+/// A move of the address that is to happen.
+struct Move<'a> {
+    event: &'a str,
+    to: &'a str,
+    /// Requests that may fail.
+    may_fail: usize,
+}
+
+impl Story<'_> {
+    fn steady_state(&mut self) -> Result<(), Error> {
+        self.timeline.stage("1. Steady state: lb1 is Active, requests go round robin");
+        self.world.node("lb1").wait_for_role(Role::Active, PATIENCE)?;
+        self.world.node("lb2").wait_for("Backup with healthy pools", PATIENCE, |status| {
+            status.routers.iter().all(|router| router.role == Role::Backup && router.peer.is_some())
+                && all_up(status)
+        })?;
+        self.world.node("lb1").wait_for("healthy pools", PATIENCE, all_up)?;
+        let from = Moment::now();
+        self.world.send(Pace::default(), self.timeline)?;
+        self.timeline
+            .act(from, &format!("the client sends to {VIP}, ports 3000 and 5000 in turn, every 2 ms"));
+        self.well(from, STEADY)?;
+        let tally = self.measure("steady state", None, from, 0)?;
+        self.judge_round_robin(&tally);
+        self.report.round_robin(tally.served);
+        Ok(())
+    }
+
+    fn application_server_killed(&mut self) -> Result<(), Error> {
+        self.timeline.stage("2. An application server is killed, and comes back");
+        let from = Moment::now();
+        self.world.app("app2")?.kill();
+        self.timeline.act(from, "app2 killed (SIGKILL)");
+        self.wait_for_server("app2", ServerState::Down)?;
+        self.well(Moment::now(), WELL)?;
+        self.measure("app2 killed", None, from, ORDERLY)?;
+
+        let from = Moment::now();
+        self.timeline.act(from, "app2 started again");
+        self.world.app("app2")?.restart()?;
+        self.wait_for_server("app2", ServerState::Up)?;
+        self.well(Moment::now(), WELL)?;
+        self.measure("app2 back", None, from, 0)?;
+        Ok(())
+    }
+
+    fn cable_pulled(&mut self) -> Result<(), Error> {
+        self.timeline.stage("3. The cable of lb1 is pulled, and plugged back in");
+        let pulled = Move { event: "cable of lb1 pulled", to: "lb2", may_fail: SILENT };
+        self.moves(&pulled, |world| world.lab.unplug("lb1"))?;
+        let plugged = Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: ORDERLY };
+        self.moves(&plugged, |world| world.lab.plug("lb1"))
+    }
+
+    fn handover(&mut self) -> Result<(), Error> {
+        self.timeline.stage("4. lb1 hands over, for maintenance, and takes part again");
+        let away = Move { event: "vipd handover on lb1", to: "lb2", may_fail: RESIGNED };
+        self.moves(&away, |world| ask(world.node("lb1"), false))?;
+        let back = Move { event: "vipd handover --undo on lb1", to: "lb1", may_fail: ORDERLY };
+        self.moves(&back, |world| ask(world.node("lb1"), true))
+    }
+
+    fn proxy_killed(&mut self) -> Result<(), Error> {
+        self.timeline.stage("5. The proxy of lb1 is killed, and started again by its agent");
+        let killed = Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: RESIGNED };
+        self.moves(&killed, |world| {
+            let at = Moment::now();
+            world.node("lb1").kill_proxy().map(|()| at)
+        })?;
+        let back = Move { event: "proxy of lb1 serves again", to: "lb1", may_fail: ORDERLY };
+        self.moves(&back, |_| Ok(Moment::now()))
+    }
+
+    /// Does `act`, which returns its moment, and sees to it that the address moves as `expected`.
+    fn moves(
+        &mut self,
+        expected: &Move<'_>,
+        act: impl FnOnce(&World) -> Result<Moment, Error>,
+    ) -> Result<(), Error> {
+        let Move { event, to, may_fail } = *expected;
+        let node = self.world.node(to);
+        let mark = node.events().mark();
+        let mac = self.world.lab.host(to).mac();
+        let from = act(self.world)?;
+        self.timeline.act(from, event);
+        let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {PATIENCE:?}"));
+
+        let capture = &self.world.capture;
+        let advert = capture.wait_for(from, PATIENCE, |frame| {
+            frame.source == mac && frame.advert().is_some_and(|advert| advert.priority > 0)
+        });
+        let advert = advert.ok_or_else(|| missing("advert"))?;
+        let announced = capture.wait_for(from, PATIENCE, |frame| {
+            frame.gratuitous().is_some_and(|arp| arp.sender == VIP && arp.sender_mac == mac)
+        });
+        let announced = announced.ok_or_else(|| missing("gratuitous ARP"))?;
+        let active = node.events().wait(mark, PATIENCE, |events| {
+            let became = |event: &Event| matches!(event, Event::Moved { to: Role::Active, .. });
+            events.iter().any(|stamped| became(&stamped.event)).then_some(())
+        });
+        active.ok_or_else(|| missing("event of becoming Active"))?;
+        self.well(announced.at, WELL)?;
+        self.judge_holder(event, to)?;
+        self.measure(event, Some(advert.at.since(from)), from, may_fail)?;
+        Ok(())
+    }
+
+    /// Waits until `count` requests sent from `from` on have succeeded in a row.
+    fn well(&self, from: Moment, count: usize) -> Result<(), Error> {
+        let well = self.world.traffic()?.wait_for_successes(from, count, PATIENCE);
+        let never = || Error::new(format!("no {count} requests in a row were answered within {PATIENCE:?}"));
+        well.map(drop).ok_or_else(never)
+    }
+
+    /// The row of what happened from `from` until now.
+    fn measure(
+        &mut self,
+        event: &str,
+        takeover: Option<Duration>,
+        from: Moment,
+        may_fail: usize,
+    ) -> Result<Tally, Error> {
+        let tally = self.world.traffic()?.tally(from, Moment::now());
+        if tally.failed > may_fail {
+            let (failed, reasons) = (tally.failed, &tally.reasons);
+            let what = format!("{event}: {failed} requests failed, at most {may_fail} may: {reasons:?}");
+            self.report.complain(what);
+        }
+        self.report.add(Row { event: event.to_owned(), takeover, tally: tally.clone() });
+        Ok(tally)
+    }
+
+    /// The client's neighbour table and the nodes' cards must agree on who holds the address.
+    fn judge_holder(&mut self, event: &str, holder: &str) -> Result<(), Error> {
+        let lab = &self.world.lab;
+        let known = lab.host("client").neighbour(VIP)?;
+        if known != Some(lab.host(holder).mac()) {
+            let known = known.and_then(|mac| lab.name_of_mac(mac)).unwrap_or("nobody").to_owned();
+            self.report.complain(format!("{event}: the client's neighbour table says {known}, not {holder}"));
+        }
+        for node in self.world.nodes() {
+            let holds = lab.host(node.name()).holds(VIP)?;
+            if holds != (node.name() == holder) {
+                let verb = if holds { "still holds" } else { "does not hold" };
+                self.report.complain(format!("{event}: {} {verb} {VIP}", node.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every server got its turn on every port: shares differ by a tenth at most.
+    fn judge_round_robin(&mut self, tally: &Tally) {
+        for (target, (port, _)) in TARGETS.iter().enumerate() {
+            let counts = APPS.map(|app| tally.served.get(&(target, app.to_owned())).copied().unwrap_or(0));
+            let (least, most) = counts
+                .iter()
+                .fold((usize::MAX, 0), |(least, most), count| (least.min(*count), most.max(*count)));
+            if most - least > most / 10 {
+                self.report.complain(format!("port {port} is not round robin: {counts:?} of {APPS:?}"));
+            }
+        }
+    }
+
+    /// Waits until the Active node has seen that `server` is `state` in every pool.
+    fn wait_for_server(&self, server: &str, state: ServerState) -> Result<(), Error> {
+        let what = format!("{server} {state:?} in every pool");
+        let seen = self.world.node("lb1").wait_for(&what, PATIENCE, |status| {
+            pools(status)
+                .iter()
+                .all(|pool| pool.servers.iter().any(|report| report.name == server && report.state == state))
+        });
+        seen.map(drop)
+    }
+}
+
+fn ask(node: &Node, undo: bool) -> Result<Moment, Error> {
+    let at = Moment::now();
+    node.handover(undo).map(|_| at)
+}
+
+fn pools(status: &Status) -> &[PoolReport] {
+    let report = status.proxy.as_ref().and_then(|proxy| proxy.report.as_ref());
+    report.map_or(&[], |report| &report.pools)
+}
+
+/// Whether the node has pools and every server of each is up.
+fn all_up(status: &Status) -> bool {
+    let up = |pool: &PoolReport| pool.healthy == pool.servers.len();
+    !pools(status).is_empty() && pools(status).iter().all(up)
+}
