@@ -1,9 +1,12 @@
 //! `vipd lab`.
 
-use super::args::{Global, LabOptions};
-use super::exit::{Exit, Failure};
+use std::process::ExitCode;
 
-pub(crate) fn lab(_global: &Global, options: &LabOptions) -> Result<(), Failure> {
-    let LabOptions { keep: _, quick: _, advert_interval: _ } = options;
-    Err(Failure::new(Exit::Failed, "`vipd lab` is not built in yet"))
+use crate::lab::story;
+
+use super::args::LabOptions;
+
+pub(crate) fn lab(options: &LabOptions) -> ExitCode {
+    let LabOptions { keep, quick: _, advert_interval: _ } = options;
+    ExitCode::from(story::command(story::Options { keep: *keep }))
 }

@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::status(&global, &options),
         Command::Handover(options) => handover::handover(&global, options),
         Command::Release => release::release(&global),
-        Command::Lab(options) => lab::lab(&global, &options),
+        Command::Lab(options) => return lab::lab(&options),
         Command::Proxy => proxy::proxy(&global),
     };
     match outcome {

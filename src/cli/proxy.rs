@@ -6,6 +6,6 @@ use super::{logs, setup};
 
 pub(crate) fn proxy(global: &Global) -> Result<(), Failure> {
     logs::start();
-    let (_config, _node) = setup::node(global)?;
+    let _setup = setup::node(global)?;
     Err(Failure::new(Exit::Failed, "`vipd proxy` is not built in yet"))
 }

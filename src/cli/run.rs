@@ -1,11 +1,23 @@
 //! `vipd run`.
 
+use crate::agent;
+
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::{logs, setup};
 
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     logs::start();
-    let (_config, _node) = setup::node(global)?;
-    Err(Failure::new(Exit::Failed, "`vipd run` is not built in yet"))
+    let setup::Setup { config, text, node } = setup::node(global)?;
+    let options = agent::Options { config, config_text: text, node, runtime_dir: global.runtime_dir() };
+    agent::run(options).map_err(|error| failure(&error))
+}
+
+/// The exit code that an error of the agent room has.
+pub(crate) fn failure(error: &agent::Error) -> Failure {
+    let exit = match error {
+        agent::Error::Privilege(_) => Exit::Privilege,
+        agent::Error::Failed(_) => Exit::Failed,
+    };
+    Failure::new(exit, error)
 }

@@ -10,17 +10,32 @@ use super::machine;
 use super::render::problem::report;
 use super::terminal::{Style, say};
 
-/// The file of `--config`: what it is called in messages, and its text.
+/// The file of `--config`: what it is called in messages, and its text. `-` is standard input: so the agent gives
+/// its proxy the very text that it checked.
 pub(crate) fn read(global: &Global) -> Result<(String, String), Failure> {
     let file_name = global.config.display().to_string();
-    match std::fs::read_to_string(&global.config) {
+    let text = match file_name.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin()),
+        _ => std::fs::read_to_string(&global.config),
+    };
+    match text {
         Ok(text) => Ok((file_name, text)),
         Err(error) => Err(unreadable(&file_name, &error)),
     }
 }
 
-/// The config and the node that this machine is, for the commands that act as a node. Warnings go to standard error.
-pub(crate) fn node(global: &Global) -> Result<(Config, usize), Failure> {
+/// What the commands that act as a node start from.
+pub(crate) struct Setup {
+    /// The checked config.
+    pub(crate) config: Config,
+    /// The text it was read from.
+    pub(crate) text: String,
+    /// Which of its nodes this machine is.
+    pub(crate) node: usize,
+}
+
+/// The config and the node that this machine is. Warnings go to standard error.
+pub(crate) fn node(global: &Global) -> Result<Setup, Failure> {
     let (file_name, text) = read(global)?;
     let style = Style::of(&stderr());
     let parsed = config::parse(&file_name, &text).map_err(|errors| {
@@ -29,7 +44,7 @@ pub(crate) fn node(global: &Global) -> Result<(Config, usize), Failure> {
     say(&report(&file_name, &text, &parsed.warnings, style));
     let node = machine::identify(&parsed.outline, global)
         .map_err(|unidentified| Failure::new(Exit::Config, unidentified))?;
-    Ok((parsed.config, node))
+    Ok(Setup { config: parsed.config, text, node })
 }
 
 fn unreadable(file_name: &str, error: &std::io::Error) -> Failure {
