@@ -1,0 +1,283 @@
+//! Takeovers on real kernels: a pair of nodes in namespaces, real Nginx behind it, and a client that sends 500 requests
+//! a second. Each test asserts what the client sees. Bounds are generous multiples; the figures come from the bench.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use vipd::event::Event;
+use vipd::lab::Moment;
+use vipd::link::ServerState;
+use vipd::vrrp::Role;
+
+#[path = "failover/pair.rs"]
+mod pair;
+
+use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
+
+/// Three times the down interval of a Backup of priority 100 at 100 ms adverts (361 ms).
+const SILENCE: Duration = Duration::from_millis(1_083);
+/// Ten times the skew time at the same values (61 ms).
+const RESIGNED: Duration = Duration::from_millis(610);
+
+#[test]
+fn the_cable_is_pulled_and_plugged_back_in() {
+    let pair = Pair::serving();
+    let pulled = pair.lab.unplug("lb1").expect("pulled");
+    let advert = pair.advert_of("lb2", pulled);
+    assert!(advert.at.since(pulled) < SILENCE, "took {:?}", advert.at.since(pulled));
+    pair.moved_to("lb2", pulled);
+    let away = pair.node("lb1").wait_for_role(Role::Initialize, PATIENCE).expect("lb1 notices");
+    assert!(away.routers[0].why.contains("no carrier"), "{}", away.routers[0].why);
+
+    // The checks of lb1 see dead servers meanwhile; its return must not fail a request.
+    pair.node("lb1")
+        .wait_for("its servers down", PATIENCE, |status| server_is(status, "app1", ServerState::Down))
+        .expect("lb1 cannot reach them");
+    let plugged = pair.lab.plug("lb1").expect("plugged");
+    pair.moved_to("lb1", plugged);
+    let tally = pair.tally(plugged);
+    assert_eq!(tally.failed, 0, "{tally:?}\n{}", pair.explain());
+}
+
+#[test]
+fn sigterm_hands_the_address_over_with_priority_zero() {
+    let mut pair = Pair::serving();
+    let asked = Moment::now();
+    pair.node("lb1").signal(Signal::SIGTERM).expect("signalled");
+    let advert = pair.advert_of("lb2", asked);
+    assert!(advert.at.since(asked) < RESIGNED, "took {:?}", advert.at.since(asked));
+    let resigned = pair
+        .adverts(asked)
+        .into_iter()
+        .any(|frame| frame.advert().is_some_and(|advert| advert.priority == 0));
+    assert!(resigned, "lb1 said that it goes");
+    pair.moved_to("lb2", asked);
+    let ended = pair.node_mut("lb1").process().wait(PATIENCE).expect("waited").expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+    // A dead agent's socket does not answer.
+    assert!(pair.node("lb1").status().is_err());
+}
+
+#[test]
+fn a_killed_agent_leaves_no_address_behind_once_released() {
+    let mut pair = Pair::serving();
+    let killed = Moment::now();
+    pair.node_mut("lb1").kill().expect("killed");
+    let output = pair.release("lb1");
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("released 10.77.0.100/24 from eth0"),
+        "{output:?}"
+    );
+    pair.moved_to("lb2", killed);
+    // Again, with nothing to do, is no error.
+    let output = pair.release("lb1");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_killed_agent_that_starts_again_takes_its_own_leftovers_off_first() {
+    let mut pair = Pair::serving();
+    pair.node_mut("lb1").kill().expect("killed");
+    let lb2 = pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+    assert!(is(&lb2, Role::Active));
+    assert!(pair.lab.host("lb1").holds(VIP).expect("netlink"), "nobody has released it yet");
+    pair.nodes.retain(|node| node.name() == "lb2");
+    let started = Moment::now();
+    pair.start_nodes(&["lb1"]);
+    assert!(!pair.lab.host("lb1").holds(VIP).expect("netlink"), "taken off before anything is claimed");
+    pair.moved_to("lb1", started);
+}
+
+#[test]
+fn a_stopped_agent_wakes_up_and_there_is_one_holder_again() {
+    let pair = Pair::serving();
+    let stopped = Moment::now();
+    pair.node("lb1").signal(Signal::SIGSTOP).expect("stopped");
+    pair.advert_of("lb2", stopped);
+    pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+    let woken = Moment::now();
+    pair.node("lb1").signal(Signal::SIGCONT).expect("woken");
+    pair.moved_to("lb1", woken);
+    pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("lb2 yields");
+    pair.held_by("lb1");
+}
+
+#[test]
+fn a_killed_proxy_takes_the_address_with_it_and_comes_back() {
+    let pair = Pair::serving();
+    let mark = pair.node("lb1").events().mark();
+    let killed = Moment::now();
+    pair.node("lb1").kill_proxy().expect("killed");
+    let advert = pair.advert_of("lb2", killed);
+    assert!(advert.at.since(killed) < RESIGNED, "took {:?}", advert.at.since(killed));
+    let why = pair.node("lb1").events().wait(mark, PATIENCE, |events| {
+        events.iter().find_map(|stamped| match &stamped.event {
+            Event::Moved { to: Role::Initialize, why, .. } => Some(why.clone()),
+            _ => None,
+        })
+    });
+    assert_eq!(why.as_deref(), Some("the proxy was killed by SIGKILL; it is started again in 100 ms"));
+    pair.moved_to("lb1", advert.at);
+    let status = pair.node("lb1").status().expect("a status");
+    assert_eq!(status.proxy.expect("a proxy").deaths, 1);
+}
+
+#[test]
+fn a_deleted_address_is_put_back_without_a_change_of_role() {
+    let pair = Pair::serving();
+    let before = pair.node("lb1").status().expect("a status");
+    let deleted = Moment::now();
+    pair.lab.host("lb1").delete_address(ADDRESS).expect("deleted");
+    let after = pair
+        .node("lb1")
+        .wait_for("the address put back", PATIENCE, |status| status.routers[0].restored == 1)
+        .expect("put back");
+    assert_eq!(after.routers[0].since_ms, before.routers[0].since_ms, "no change of role");
+    pair.served_from(Moment::now());
+    pair.held_by("lb1");
+    let peers = pair.adverts(deleted).into_iter().filter(|frame| frame.source != pair.lab.host("lb1").mac());
+    assert_eq!(peers.count(), 0, "the peer saw nothing");
+}
+
+#[test]
+fn a_server_that_dies_leaves_the_rotation_and_returns() {
+    let mut pair = Pair::serving();
+    let killed = Moment::now();
+    pair.apps[1].kill();
+    pair.node("lb1")
+        .wait_for("app2 down", PATIENCE, |status| server_is(status, "app2", ServerState::Down))
+        .expect("noticed");
+    // What was on its way to app2 breaks; what had not reached it goes to the next server.
+    let tally = pair.tally(killed);
+    assert!(tally.failed <= 5, "{tally:?}");
+    let without = Moment::now();
+    pair.served_from(without);
+    let tally = pair.tally(without);
+    assert_eq!(tally.failed, 0, "{tally:?}");
+    assert!(tally.served.keys().all(|(_, server)| server != "app2"), "{tally:?}");
+
+    pair.apps[1].restart().expect("started again");
+    pair.node("lb1")
+        .wait_for("app2 up", PATIENCE, |status| server_is(status, "app2", ServerState::Up))
+        .expect("noticed");
+    let with = Moment::now();
+    pair.served_from(with);
+    let tally = pair.tally(with);
+    assert_eq!(tally.failed, 0, "{tally:?}");
+    assert!(tally.served.keys().any(|(_, server)| server == "app2"), "{tally:?}");
+    pair.held_by("lb1");
+}
+
+#[test]
+fn a_node_that_reaches_no_server_yields_to_one_that_does() {
+    let pair = Pair::serving();
+    let cut = Moment::now();
+    for app in 11..=13 {
+        pair.on("lb1", &format!("ip route add blackhole 10.77.0.{app}/32"));
+    }
+    pair.moved_to("lb2", cut);
+    let lb1 = pair.node("lb1").wait_for_role(Role::Backup, PATIENCE).expect("lb1 stands by");
+    assert_eq!(lb1.routers[0].effective_priority.get(), 1);
+    let reasons = lb1.routers[0].reasons.join("; ");
+    assert!(reasons.contains("pool web: none of its 3 servers is healthy"), "{reasons}");
+
+    let mended = Moment::now();
+    for app in 11..=13 {
+        pair.on("lb1", &format!("ip route del blackhole 10.77.0.{app}/32"));
+    }
+    pair.moved_to("lb1", mended);
+    let tally = pair.tally(mended);
+    assert_eq!(tally.failed, 0, "the return fails no request: {tally:?}\n{}", pair.explain());
+}
+
+#[test]
+fn with_every_server_down_the_address_stays_and_says_503() {
+    let mut pair = Pair::serving();
+    for app in &mut pair.apps {
+        app.kill();
+    }
+    for node in NODES {
+        pair.node(node)
+            .wait_for("no healthy server", PATIENCE, |status| {
+                pools(status).iter().all(|pool| pool.healthy == 0) && !is_fit(status)
+            })
+            .expect("noticed");
+    }
+    // Nobody is better off: whoever has the address keeps it, and answers.
+    let mark = Moment::now();
+    let holders = || NODES.map(|node| pair.lab.host(node).holds(VIP).expect("netlink"));
+    let before = holders();
+    assert_eq!(before.iter().filter(|holds| **holds).count(), 1, "{before:?}");
+    let refused = pair.traffic.as_ref().expect("traffic").exchanges().wait(0, PATIENCE, |exchanges| {
+        let late = exchanges.iter().filter(|exchange| exchange.sent >= mark);
+        let refused = late.filter(|exchange| exchange.outcome.failure().as_deref() == Some("status 503"));
+        (refused.count() >= 100).then_some(())
+    });
+    assert!(refused.is_some(), "503\n{}", pair.explain());
+    assert_eq!(holders(), before);
+
+    for app in &mut pair.apps {
+        app.restart().expect("started again");
+    }
+    pair.node("lb1")
+        .wait_for("lb1 Active and fit", PATIENCE, |status| is(status, Role::Active) && is_fit(status))
+        .expect("back");
+    pair.served_from(Moment::now());
+    pair.held_by("lb1");
+}
+
+#[test]
+fn both_nodes_started_at_once_agree_on_one_holder() {
+    let mut pair = Pair::hosts();
+    pair.start_nodes(&NODES);
+    pair.settle();
+    let settled = Moment::now();
+    pair.send();
+    pair.held_by("lb1");
+    let takeovers = pair.node("lb2").status().expect("a status").routers[0].takeovers;
+    assert!(takeovers <= 1, "lb2 served at most while lb1 was not ready");
+    let others = pair.adverts(settled).into_iter().filter(|frame| frame.source != pair.lab.host("lb1").mac());
+    assert_eq!(others.count(), 0);
+}
+
+#[test]
+fn a_node_that_rejoins_preempts_and_fails_no_request() {
+    let mut pair = Pair::hosts();
+    pair.start_nodes(&["lb2"]);
+    pair.node("lb2")
+        .wait_for("lb2 Active and fit", PATIENCE, |status| is(status, Role::Active) && is_fit(status))
+        .expect("serves alone");
+    pair.send();
+    let joined = Moment::now();
+    pair.start_nodes(&["lb1"]);
+    pair.moved_to("lb1", joined);
+    let tally = pair.tally(joined);
+    assert_eq!(tally.failed, 0, "{tally:?}\n{}", pair.explain());
+    let first = pair.advert_of("lb1", joined);
+    let priority = first.advert().map(|advert| advert.priority);
+    assert_eq!(priority, Some(200), "it competes at its own priority only when it can serve");
+}
+
+#[test]
+fn a_handover_moves_the_address_and_only_to_somebody() {
+    let mut pair = Pair::serving();
+    let asked = Moment::now();
+    let words = pair.node("lb1").handover(false).expect("lb2 takes over");
+    assert!(words.starts_with("handed over web to lb2"), "{words}");
+    pair.moved_to("lb2", asked);
+    let back = Moment::now();
+    pair.node("lb1").handover(true).expect("undone");
+    pair.moved_to("lb1", back);
+    let tally = pair.tally(asked);
+    assert!(tally.failed <= 5, "{tally:?}");
+
+    pair.node("lb2").signal(Signal::SIGTERM).expect("signalled");
+    pair.node_mut("lb2").process().wait(PATIENCE).expect("waited").expect("it ends");
+    let alone = Moment::now();
+    let refused = pair.node("lb1").handover(false).expect_err("nobody is there");
+    assert!(refused.to_string().contains("nobody took over"), "{refused}");
+    pair.served_from(Moment::now());
+    assert_eq!(pair.tally(alone).failed, 0, "the offer cost no request");
+    pair.held_by("lb1");
+}

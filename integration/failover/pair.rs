@@ -1,0 +1,221 @@
+//! The pair under test: two real nodes, three real Nginx, and a third host that sees what users see.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use vipd::lab::{
+    AppServer, Capture, Flavour, Frame, Lab, Moment, Node, Pace, Setup, Tally, Topology, Traffic,
+};
+use vipd::link::{PoolReport, RouterStatus, ServerState, Status};
+use vipd::vrrp::{Cidr, Role};
+
+/// The address that moves.
+pub const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+/// The same, as it is on the interface.
+pub const ADDRESS: Cidr = Cidr { address: VIP, prefix: 24 };
+/// How long anything may take that must happen: many times what it takes.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+/// The nodes, the better one first.
+pub const NODES: [&str; 2] = ["lb1", "lb2"];
+
+/// Two cores carry one pair at a time: the tests of this file take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Dropped from top to bottom: what runs first, the hosts last.
+pub struct Pair {
+    pub traffic: Option<Traffic>,
+    pub capture: Capture,
+    pub nodes: Vec<Node>,
+    pub apps: Vec<AppServer>,
+    pub lab: Lab,
+    setup: Setup,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Pair {
+    /// The hosts and the application servers; no node runs yet.
+    pub fn hosts() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let lab =
+            Lab::build(&Topology::pair()).expect("namespaces: run this as root or through integration/run");
+        let flavour = Flavour::found();
+        assert!(matches!(flavour, Flavour::Nginx(_)), "nginx is not installed: integration/run installs it");
+        let start = |app: &str| AppServer::start(&lab, app, &flavour).expect("an application server");
+        let apps = ["app1", "app2", "app3"].map(start).into();
+        let capture = Capture::start(lab.host("client")).expect("a capture on the client");
+        let setup = Setup {
+            binary: env!("CARGO_BIN_EXE_vipd").into(),
+            config: Path::new(env!("CARGO_MANIFEST_DIR")).join("config/lab.toml"),
+        };
+        Self { traffic: None, capture, nodes: Vec::new(), apps, lab, setup, _turn: turn }
+    }
+
+    /// Both nodes run, lb1 is Active, every server is up on both, and a client sends 500 requests a second.
+    pub fn serving() -> Self {
+        let mut pair = Self::hosts();
+        pair.start_nodes(&NODES);
+        pair.settle();
+        pair.send();
+        pair
+    }
+
+    /// Starts nodes at the same time.
+    pub fn start_nodes(&mut self, names: &[&'static str]) {
+        let (lab, setup) = (&self.lab, &self.setup);
+        let started: Vec<_> = std::thread::scope(|scope| {
+            let start = |name: &&'static str| {
+                let name = *name;
+                scope.spawn(move || Node::start(lab, name, setup))
+            };
+            let starting: Vec<_> = names.iter().map(start).collect();
+            starting.into_iter().map(|thread| thread.join().expect("no panic").expect("a node")).collect()
+        });
+        self.nodes.extend(started);
+    }
+
+    /// Waits until lb1 serves and lb2 is ready to.
+    pub fn settle(&self) {
+        let healthy = |status: &Status| pools(status).iter().all(|pool| pool.healthy == pool.servers.len());
+        self.node("lb1")
+            .wait_for("Active with healthy pools", PATIENCE, |status| {
+                is(status, Role::Active) && healthy(status)
+            })
+            .expect("lb1 serves");
+        self.node("lb2")
+            .wait_for("Backup with healthy pools", PATIENCE, |status| {
+                let hears = |router: &RouterStatus| router.peer.is_some();
+                is(status, Role::Backup)
+                    && status.routers.iter().all(hears)
+                    && healthy(status)
+                    && is_fit(status)
+            })
+            .expect("lb2 is ready");
+    }
+
+    /// Lets the client send to both frontends in turn.
+    pub fn send(&mut self) {
+        let targets = [3000, 5000].map(|port| SocketAddr::from((VIP, port)));
+        let client = self.lab.host("client");
+        self.traffic = Some(Traffic::start(client, &targets, Pace::default()).expect("a client"));
+        self.served_from(Moment::now());
+    }
+
+    pub fn node(&self, name: &str) -> &Node {
+        self.nodes.iter().find(|node| node.name() == name).expect("a node of that name")
+    }
+
+    pub fn node_mut(&mut self, name: &str) -> &mut Node {
+        self.nodes.iter_mut().find(|node| node.name() == name).expect("a node of that name")
+    }
+
+    /// What `vipd release` as the service manager calls it after the agent has died.
+    pub fn release(&self, name: &str) -> Output {
+        let runtime_dir = self.lab.dir().join(name).join("run");
+        let mut command = Command::new(&self.setup.binary);
+        command.arg("release").arg("--config").arg(&self.setup.config).args(["--node", name]);
+        command.arg("--runtime-dir").arg(runtime_dir);
+        self.lab.host(name).run(|| command.output()).expect("a thread there").expect("the program")
+    }
+
+    /// A command on a host.
+    pub fn on(&self, host: &str, line: &str) {
+        let words: Vec<_> = line.split(' ').collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        let status =
+            self.lab.host(host).run(|| command.status()).expect("a thread there").expect("the program");
+        assert!(status.success(), "{host}: {line}");
+    }
+
+    /// The first advert of `name` at or after `from` that does not resign.
+    pub fn advert_of(&self, name: &str, from: Moment) -> Frame {
+        let mac = self.lab.host(name).mac();
+        let serves =
+            |frame: &Frame| frame.source == mac && frame.advert().is_some_and(|advert| advert.priority > 0);
+        self.capture
+            .wait_for(from, PATIENCE, serves)
+            .unwrap_or_else(|| panic!("no advert of {name} within {PATIENCE:?}\n{}", self.explain()))
+    }
+
+    /// The address came to `name` after `from`, as a third host sees it: its advert, then a gratuitous ARP from its
+    /// card, the client's neighbour table, one holder, and answers to requests.
+    pub fn moved_to(&self, name: &str, from: Moment) {
+        let mac = self.lab.host(name).mac();
+        let advert = self.advert_of(name, from);
+        let announced = self.capture.wait_for(advert.at, PATIENCE, |frame| {
+            frame.source == mac
+                && frame.gratuitous().is_some_and(|arp| arp.sender == VIP && arp.sender_mac == mac)
+        });
+        assert!(announced.is_some(), "no gratuitous ARP of {name}\n{}", self.explain());
+        self.node(name).wait_for_role(Role::Active, PATIENCE).expect("the node says so");
+        self.served_from(Moment::now());
+        self.held_by(name);
+    }
+
+    /// Exactly `name` has the address, and the client's neighbour table says so.
+    pub fn held_by(&self, name: &str) {
+        for node in NODES {
+            let holds = self.lab.host(node).holds(VIP).expect("netlink");
+            assert_eq!(holds, node == name, "{node} holds {VIP}: {holds}\n{}", self.explain());
+        }
+        let known = self.lab.host("client").neighbour(VIP).expect("netlink");
+        assert_eq!(
+            known,
+            Some(self.lab.host(name).mac()),
+            "the client's neighbour table\n{}",
+            self.explain()
+        );
+    }
+
+    /// Waits until a hundred requests in a row, sent from `from` on, were answered.
+    pub fn served_from(&self, from: Moment) {
+        let served = self.traffic().wait_for_successes(from, 100, PATIENCE);
+        assert!(served.is_some(), "requests are not answered\n{}", self.explain());
+    }
+
+    /// What became of the requests since `from`.
+    pub fn tally(&self, from: Moment) -> Tally {
+        self.traffic().tally(from, Moment::now())
+    }
+
+    /// Adverts seen since `from`.
+    pub fn adverts(&self, from: Moment) -> Vec<Frame> {
+        let frames = self.capture.between(from, Moment::now());
+        frames.into_iter().filter(|frame| frame.advert().is_some()).collect()
+    }
+
+    pub fn explain(&self) -> String {
+        self.nodes.iter().map(Node::explain).collect::<Vec<_>>().join("\n")
+    }
+
+    fn traffic(&self) -> &Traffic {
+        self.traffic.as_ref().expect("the client sends")
+    }
+}
+
+/// Whether every router has this role.
+pub fn is(status: &Status, role: Role) -> bool {
+    status.routers.iter().all(|router| router.role == role)
+}
+
+/// Whether every router competes at its own priority.
+pub fn is_fit(status: &Status) -> bool {
+    status.routers.iter().all(|router| router.effective_priority == router.priority)
+}
+
+pub fn pools(status: &Status) -> &[PoolReport] {
+    let report = status.proxy.as_ref().and_then(|proxy| proxy.report.as_ref());
+    report.map_or(&[], |report| &report.pools)
+}
+
+/// Whether `server` has this state in every pool.
+pub fn server_is(status: &Status, server: &str, state: ServerState) -> bool {
+    let all = pools(status);
+    !all.is_empty()
+        && all
+            .iter()
+            .all(|pool| pool.servers.iter().any(|found| found.name == server && found.state == state))
+}
