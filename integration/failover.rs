@@ -112,9 +112,9 @@ fn a_killed_proxy_takes_the_address_with_it_and_comes_back() {
     let advert = pair.advert_of("lb2", killed);
     assert!(advert.at.since(killed) < RESIGNED, "took {:?}", advert.at.since(killed));
     let why = pair.node("lb1").events().wait(mark, PATIENCE, |events| {
-        events.iter().find_map(|stamped| match &stamped.event {
-            Event::Moved { to: Role::Initialize, why, .. } => Some(why.clone()),
-            _ => None,
+        events.iter().find_map(|stamped| {
+            let Event::Moved { to: Role::Initialize, why, .. } = &stamped.event else { return None };
+            Some(why.clone())
         })
     });
     assert_eq!(why.as_deref(), Some("the proxy was killed by SIGKILL; it is started again in 100 ms"));

@@ -13,31 +13,31 @@ use vipd::link::{PoolReport, RouterStatus, ServerState, Status};
 use vipd::vrrp::{Cidr, Role};
 
 /// The address that moves.
-pub const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 /// The same, as it is on the interface.
-pub const ADDRESS: Cidr = Cidr { address: VIP, prefix: 24 };
+pub(crate) const ADDRESS: Cidr = Cidr { address: VIP, prefix: 24 };
 /// How long anything may take that must happen: many times what it takes.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// The nodes, the better one first.
-pub const NODES: [&str; 2] = ["lb1", "lb2"];
+pub(crate) const NODES: [&str; 2] = ["lb1", "lb2"];
 
 /// Two cores carry one pair at a time: the tests of this file take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Dropped from top to bottom: what runs first, the hosts last.
-pub struct Pair {
-    pub traffic: Option<Traffic>,
-    pub capture: Capture,
-    pub nodes: Vec<Node>,
-    pub apps: Vec<AppServer>,
-    pub lab: Lab,
+pub(crate) struct Pair {
+    pub(crate) traffic: Option<Traffic>,
+    pub(crate) capture: Capture,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) apps: Vec<AppServer>,
+    pub(crate) lab: Lab,
     setup: Setup,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Pair {
     /// The hosts and the application servers; no node runs yet.
-    pub fn hosts() -> Self {
+    pub(crate) fn hosts() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let lab =
             Lab::build(&Topology::pair()).expect("namespaces: run this as root or through integration/run");
@@ -54,7 +54,7 @@ impl Pair {
     }
 
     /// Both nodes run, lb1 is Active, every server is up on both, and a client sends 500 requests a second.
-    pub fn serving() -> Self {
+    pub(crate) fn serving() -> Self {
         let mut pair = Self::hosts();
         pair.start_nodes(&NODES);
         pair.settle();
@@ -63,7 +63,7 @@ impl Pair {
     }
 
     /// Starts nodes at the same time.
-    pub fn start_nodes(&mut self, names: &[&'static str]) {
+    pub(crate) fn start_nodes(&mut self, names: &[&'static str]) {
         let (lab, setup) = (&self.lab, &self.setup);
         let started: Vec<_> = std::thread::scope(|scope| {
             let start = |name: &&'static str| {
@@ -77,7 +77,7 @@ impl Pair {
     }
 
     /// Waits until lb1 serves and lb2 is ready to.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let healthy = |status: &Status| pools(status).iter().all(|pool| pool.healthy == pool.servers.len());
         self.node("lb1")
             .wait_for("Active with healthy pools", PATIENCE, |status| {
@@ -96,23 +96,23 @@ impl Pair {
     }
 
     /// Lets the client send to both frontends in turn.
-    pub fn send(&mut self) {
+    pub(crate) fn send(&mut self) {
         let targets = [3000, 5000].map(|port| SocketAddr::from((VIP, port)));
         let client = self.lab.host("client");
         self.traffic = Some(Traffic::start(client, &targets, Pace::default()).expect("a client"));
         self.served_from(Moment::now());
     }
 
-    pub fn node(&self, name: &str) -> &Node {
+    pub(crate) fn node(&self, name: &str) -> &Node {
         self.nodes.iter().find(|node| node.name() == name).expect("a node of that name")
     }
 
-    pub fn node_mut(&mut self, name: &str) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, name: &str) -> &mut Node {
         self.nodes.iter_mut().find(|node| node.name() == name).expect("a node of that name")
     }
 
     /// What `vipd release` as the service manager calls it after the agent has died.
-    pub fn release(&self, name: &str) -> Output {
+    pub(crate) fn release(&self, name: &str) -> Output {
         let runtime_dir = self.lab.dir().join(name).join("run");
         let mut command = Command::new(&self.setup.binary);
         command.arg("release").arg("--config").arg(&self.setup.config).args(["--node", name]);
@@ -121,7 +121,7 @@ impl Pair {
     }
 
     /// A command on a host.
-    pub fn on(&self, host: &str, line: &str) {
+    pub(crate) fn on(&self, host: &str, line: &str) {
         let words: Vec<_> = line.split(' ').collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
@@ -131,7 +131,7 @@ impl Pair {
     }
 
     /// The first advert of `name` at or after `from` that does not resign.
-    pub fn advert_of(&self, name: &str, from: Moment) -> Frame {
+    pub(crate) fn advert_of(&self, name: &str, from: Moment) -> Frame {
         let mac = self.lab.host(name).mac();
         let serves =
             |frame: &Frame| frame.source == mac && frame.advert().is_some_and(|advert| advert.priority > 0);
@@ -142,7 +142,7 @@ impl Pair {
 
     /// The address came to `name` after `from`, as a third host sees it: its advert, then a gratuitous ARP from its
     /// card, the client's neighbour table, one holder, and answers to requests.
-    pub fn moved_to(&self, name: &str, from: Moment) {
+    pub(crate) fn moved_to(&self, name: &str, from: Moment) {
         let mac = self.lab.host(name).mac();
         let advert = self.advert_of(name, from);
         let announced = self.capture.wait_for(advert.at, PATIENCE, |frame| {
@@ -156,7 +156,7 @@ impl Pair {
     }
 
     /// Exactly `name` has the address, and the client's neighbour table says so.
-    pub fn held_by(&self, name: &str) {
+    pub(crate) fn held_by(&self, name: &str) {
         for node in NODES {
             let holds = self.lab.host(node).holds(VIP).expect("netlink");
             assert_eq!(holds, node == name, "{node} holds {VIP}: {holds}\n{}", self.explain());
@@ -171,23 +171,23 @@ impl Pair {
     }
 
     /// Waits until a hundred requests in a row, sent from `from` on, were answered.
-    pub fn served_from(&self, from: Moment) {
+    pub(crate) fn served_from(&self, from: Moment) {
         let served = self.traffic().wait_for_successes(from, 100, PATIENCE);
         assert!(served.is_some(), "requests are not answered\n{}", self.explain());
     }
 
     /// What became of the requests since `from`.
-    pub fn tally(&self, from: Moment) -> Tally {
+    pub(crate) fn tally(&self, from: Moment) -> Tally {
         self.traffic().tally(from, Moment::now())
     }
 
     /// Adverts seen since `from`.
-    pub fn adverts(&self, from: Moment) -> Vec<Frame> {
+    pub(crate) fn adverts(&self, from: Moment) -> Vec<Frame> {
         let frames = self.capture.between(from, Moment::now());
         frames.into_iter().filter(|frame| frame.advert().is_some()).collect()
     }
 
-    pub fn explain(&self) -> String {
+    pub(crate) fn explain(&self) -> String {
         self.nodes.iter().map(Node::explain).collect::<Vec<_>>().join("\n")
     }
 
@@ -197,22 +197,22 @@ impl Pair {
 }
 
 /// Whether every router has this role.
-pub fn is(status: &Status, role: Role) -> bool {
+pub(crate) fn is(status: &Status, role: Role) -> bool {
     status.routers.iter().all(|router| router.role == role)
 }
 
 /// Whether every router competes at its own priority.
-pub fn is_fit(status: &Status) -> bool {
+pub(crate) fn is_fit(status: &Status) -> bool {
     status.routers.iter().all(|router| router.effective_priority == router.priority)
 }
 
-pub fn pools(status: &Status) -> &[PoolReport] {
+pub(crate) fn pools(status: &Status) -> &[PoolReport] {
     let report = status.proxy.as_ref().and_then(|proxy| proxy.report.as_ref());
     report.map_or(&[], |report| &report.pools)
 }
 
 /// Whether `server` has this state in every pool.
-pub fn server_is(status: &Status, server: &str, state: ServerState) -> bool {
+pub(crate) fn server_is(status: &Status, server: &str, state: ServerState) -> bool {
     let all = pools(status);
     !all.is_empty()
         && all

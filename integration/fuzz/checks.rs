@@ -8,7 +8,7 @@ use vipd::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Time, 
 /// A packet from the wire, header first: refused with a reason, or understood as it was meant. Whatever it says, a
 /// machine that hears it has at most one role and one deadline, and an Active never loses its addresses unless it
 /// also leaves its role.
-pub fn advert(packet: &[u8]) {
+pub(crate) fn advert(packet: &[u8]) {
     let path = Path { source: Ipv4Addr::new(192, 0, 2, 251), destination: wire::GROUP };
     if let Ok(parsed) = wire::parse(packet, path) {
         let addresses: Vec<_> = parsed.addresses.iter().map(|octets| Ipv4Addr::from(*octets)).collect();
