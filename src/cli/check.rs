@@ -59,7 +59,7 @@ fn valid(
 }
 
 /// The routers whose interface is not among those of this machine.
-fn missing_interfaces(outline: &Outline, here: &[String]) -> Vec<Problem> {
+pub(crate) fn missing_interfaces(outline: &Outline, here: &[String]) -> Vec<Problem> {
     let missing = outline.interfaces.iter().filter(|(name, _)| !here.contains(name));
     missing
         .map(|(name, place)| {
