@@ -4,6 +4,8 @@
 
 pub mod arp;
 pub mod clock;
+pub mod files;
+pub mod listen;
 pub mod netlink;
 pub mod pidfd;
 pub mod privilege;
