@@ -1,1 +1,200 @@
 //! The data plane: accept, pick, exchange. It does not know that VRRP exists.
+//!
+//! One thread a core, each with a current-thread runtime and its own listener on every address (`SO_REUSEPORT`), so
+//! that a request never leaves its core and takes no lock. `core` accepts, `session` reads requests and finds a
+//! server that answers, `exchange` streams both ways through two `pipe`s. What the cores share is one snapshot of the
+//! pools, each pool's turn, and the number of connections.
+//!
+//! The memory of a connection is its state machine: buffers belong to the core and are held only while bytes are in
+//! them. Timeouts are ticks that one sweep per core looks at, see `deadline`.
+//!
+//! This room must never decide which server is healthy or which address is ours.
+
+mod buffer;
+mod core;
+mod deadline;
+mod exchange;
+mod pipe;
+mod problem;
+mod session;
+mod stats;
+mod upstream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::core::{Door, Parts, Shared};
+use self::stats::Counters;
+pub use self::stats::{Count, Stats};
+use crate::config::{Frontend, Limits};
+use crate::net;
+use crate::pool::Snapshot;
+
+/// What the data plane is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where clients connect; `pool` is an index into the snapshot.
+    pub frontends: Vec<Frontend>,
+    /// Bounds that keep a client from using up the proxy.
+    pub limits: Limits,
+    /// Core threads, at least 1.
+    pub threads: usize,
+    /// How many [`crate::pool::ServerId`]s there are: one more than the largest.
+    pub servers: usize,
+}
+
+/// The running data plane. Dropping it stops it at once, as [`Proxy::join`] without grace does.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    cores: Vec<Thread>,
+    addresses: Vec<Vec<SocketAddr>>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    news: Arc<Notify>,
+    counters: Arc<Counters>,
+    /// Disconnects when the thread has ended.
+    ended: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Opens every address on every core and begins to serve. Returns once all of them listen.
+///
+/// # Errors
+/// The address that cannot be listened on with what to do, or a thread that cannot be started. Nothing is left open.
+pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Proxy> {
+    allow_files(&settings);
+    let (mut proxy, listeners) = open(&settings)?;
+    let (ready, opened) = mpsc::channel();
+    for (at, listeners) in listeners.into_iter().enumerate() {
+        let (alive, ended) = mpsc::channel();
+        let news = Arc::new(Notify::new());
+        let counters = Arc::new(Counters::new(settings.servers, settings.frontends.len()));
+        let parts = Parts {
+            shared: Arc::clone(&proxy.shared),
+            news: Arc::clone(&news),
+            pools: Arc::clone(&pools),
+            limits: settings.limits.clone(),
+            counters: Arc::clone(&counters),
+            listeners,
+        };
+        let ready = ready.clone();
+        let run = move || {
+            core::run(parts, ready);
+            drop(alive);
+        };
+        let thread = std::thread::Builder::new().name(format!("core-{at}")).spawn(run)?;
+        proxy.cores.push(Thread { news, counters, ended, thread: Some(thread) });
+    }
+    drop(ready);
+    // The channel closes when every core has said its word.
+    let opened = opened.iter().collect::<io::Result<Vec<()>>>()?;
+    if opened.len() < proxy.cores.len() {
+        return Err(io::Error::other("a core thread ended before it could listen"));
+    }
+    Ok(proxy)
+}
+
+type Listeners = Vec<(Door, std::net::TcpListener)>;
+
+/// Binds on the caller's thread, so that errors come from one place.
+fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
+    let mut cores: Vec<Listeners> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
+    let mut addresses = Vec::new();
+    for (frontend, Frontend { bind, pool, .. }) in settings.frontends.iter().enumerate() {
+        let mut bound = Vec::new();
+        for address in bind {
+            // Port 0: the first core picks one, the others follow.
+            let mut address = *address;
+            for core in &mut cores {
+                let listener = net::listen::listen(address)?;
+                address = listener.local_addr()?;
+                core.push((Door { frontend, pool: *pool, host: address.to_string() }, listener));
+            }
+            bound.push(address);
+        }
+        addresses.push(bound);
+    }
+    Ok((Proxy { shared: Arc::default(), cores: Vec::new(), addresses }, cores))
+}
+
+/// Two files for every client, some for the rest.
+fn allow_files(settings: &Settings) {
+    let wanted = settings.limits.connections as u64 * 2 + 1024;
+    match net::files::allow(wanted) {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => tracing::warn!(
+            "{limit} open files are allowed, {wanted} are wanted for {} connections: raise LimitNOFILE or lower \
+             `connections`",
+            settings.limits.connections
+        ),
+        Err(error) => tracing::warn!("the limit on open files cannot be raised to {wanted}: {error}"),
+    }
+}
+
+impl Proxy {
+    /// What each frontend listens on, in the order of the settings, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn addresses(&self) -> &[Vec<SocketAddr>] {
+        &self.addresses
+    }
+
+    /// What was counted since the start, over all cores.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let connections = self.shared.connections.0.load(Ordering::Relaxed) as u64;
+        Stats::sum(self.cores.iter().map(|core| &*core.counters), connections)
+    }
+
+    /// Stops accepting. Running exchanges finish, every response from now on says `Connection: close`, and who stays
+    /// idle for a second is disconnected. Returns at once; [`Proxy::join`] waits.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Drains, waits up to `grace` until the last client is gone, then ends the cores with whatever still runs.
+    /// Returns how many clients were cut off. Blocks: from async code call it in `spawn_blocking`.
+    pub fn join(mut self, grace: Duration) -> usize {
+        self.drain();
+        let end = Instant::now() + grace;
+        for core in &self.cores {
+            // Either it has ended or the time is up.
+            let _ = core.ended.recv_timeout(end.saturating_duration_since(Instant::now()));
+        }
+        self.stop()
+    }
+
+    fn tell(&self) {
+        self.cores.iter().for_each(|core| core.news.notify_one());
+    }
+
+    fn stop(&mut self) -> usize {
+        let left = self.shared.connections.0.load(Ordering::Relaxed);
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.tell();
+        for core in &mut self.cores {
+            if core.thread.take().is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!("a core panicked");
+            }
+        }
+        left
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

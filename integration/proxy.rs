@@ -1,0 +1,14 @@
+//! The data plane as clients and servers see it: real sockets on loopback, origin servers that do as they are told.
+
+#[path = "proxy/exchange.rs"]
+mod exchange;
+#[path = "proxy/life.rs"]
+mod life;
+#[path = "proxy/limit.rs"]
+mod limit;
+#[path = "proxy/refuse.rs"]
+mod refuse;
+#[path = "proxy/retry.rs"]
+mod retry;
+#[path = "proxy/rig.rs"]
+mod rig;

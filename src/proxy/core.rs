@@ -1,0 +1,298 @@
+//! One core: a thread with its own runtime, listeners, buffers, idle connections and counters. Cores share nothing
+//! but the snapshot of the pools, the turn of each pool, and the number of connections.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use arc_swap::cache::Cache;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::buffer::Buffers;
+use super::deadline::{Deadlines, TICK, Ticks};
+use super::problem::Problem;
+use super::session;
+use super::stats::Counters;
+use super::upstream::Upstreams;
+use crate::config::Limits;
+use crate::pool::{ServerId, Snapshot, Tried};
+
+/// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
+const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
+/// Lines of one core about refused requests in a second; the rest is counted.
+const LOG_LINES: u32 = 20;
+
+/// What all cores share, and how they are told to stop.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Client connections open now.
+    pub(super) connections: Connections,
+    pub(super) draining: AtomicBool,
+    pub(super) stopping: AtomicBool,
+}
+
+/// On a cache line of its own: written at every connection, by every core.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(super) struct Connections(pub(super) AtomicUsize);
+
+/// What a core is made of.
+pub(super) struct Parts {
+    pub(super) shared: Arc<Shared>,
+    /// Wakes the core when `shared` says something new.
+    pub(super) news: Arc<Notify>,
+    pub(super) pools: Arc<ArcSwap<Snapshot>>,
+    pub(super) limits: Limits,
+    pub(super) counters: Arc<Counters>,
+    pub(super) listeners: Vec<(Door, StdListener)>,
+}
+
+/// Where clients come in.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    /// Index of the frontend.
+    pub(super) frontend: usize,
+    /// Index of its pool.
+    pub(super) pool: usize,
+    /// Its address in text: the Host for clients that send none.
+    pub(super) host: String,
+}
+
+/// The limits on time, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) head: Ticks,
+    pub(super) idle: Ticks,
+    pub(super) connect: Ticks,
+    pub(super) response: Ticks,
+}
+
+/// A running core.
+pub(super) struct Core {
+    pub(super) limits: Limits,
+    pub(super) patience: Patience,
+    pub(super) buffers: Buffers,
+    pub(super) deadlines: Deadlines,
+    pub(super) upstreams: Upstreams,
+    pub(super) counters: Arc<Counters>,
+    shared: Arc<Shared>,
+    news: Arc<Notify>,
+    pools: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    /// Clients being served by this core.
+    sessions: Cell<usize>,
+    /// Listeners that still accept.
+    doors: Cell<usize>,
+    /// Tells the doors to close.
+    closing: Notify,
+    /// Lines logged in this second.
+    logged: Cell<u32>,
+}
+
+/// Runs a core until it is told to stop or has drained. Says on `ready` once whether its listeners are open.
+pub(super) fn run(parts: Parts, ready: Sender<io::Result<()>>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Whoever started us has given up if it does not listen any more.
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    local.block_on(&runtime, async move {
+        let (opened, core) = match Core::open(parts) {
+            Ok(core) => (Ok(()), Some(core)),
+            Err(error) => (Err(error), None),
+        };
+        let _ = ready.send(opened);
+        drop(ready);
+        if let Some(core) = core {
+            core.oversee().await;
+        }
+    });
+}
+
+impl Core {
+    fn open(parts: Parts) -> io::Result<Rc<Self>> {
+        let Parts { shared, news, pools, limits, counters, listeners } = parts;
+        let core = Rc::new(Self {
+            patience: Patience {
+                head: Ticks::new(limits.head_timeout),
+                idle: Ticks::new(limits.idle_timeout),
+                connect: Ticks::new(limits.connect_timeout),
+                response: Ticks::new(limits.response_timeout),
+            },
+            buffers: Buffers::new(limits.head),
+            deadlines: Deadlines::default(),
+            upstreams: Upstreams::new(counters.servers.len()),
+            counters,
+            limits,
+            shared,
+            news,
+            pools: RefCell::new(Cache::new(pools)),
+            sessions: Cell::new(0),
+            doors: Cell::new(listeners.len()),
+            closing: Notify::new(),
+            logged: Cell::new(0),
+        });
+        for (door, listener) in listeners {
+            let listener = TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(Rc::clone(&core).accept(listener, Rc::new(door)));
+        }
+        Ok(core)
+    }
+
+    /// Accepts until the core drains, then takes in whoever has connected already.
+    async fn accept(self: Rc<Self>, listener: TcpListener, door: Rc<Door>) {
+        let mut closing = pin!(self.closing.notified());
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                accepted = listener.accept() => accepted,
+                () = &mut closing => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer, &door),
+                Err(error) => {
+                    // The client gave up, or we are out of files: those become free when clients leave.
+                    tracing::debug!(address = door.host, %error, "accept failed");
+                    tokio::time::sleep(TICK / 10).await;
+                }
+            }
+        }
+        self.doors.set(self.doors.get() - 1);
+        self.news.notify_one();
+    }
+
+    /// Serves a client, or tells it that there are too many.
+    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
+        let guest = Guest::enter(self);
+        let (core, door) = (Rc::clone(self), Rc::clone(door));
+        let full = guest.others >= self.limits.connections;
+        // Those turned away linger for a moment; when they are as many as the limit, nobody gets an answer.
+        if guest.others >= self.limits.connections.saturating_mul(2) {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            if full {
+                session::turn_away(core, stream, peer, door).await;
+            } else {
+                session::serve(core, stream, peer, door).await;
+            }
+            drop(guest);
+        });
+    }
+
+    /// The core's own task: the clock, the sweep, the drain.
+    async fn oversee(self: Rc<Self>) {
+        let started = Instant::now();
+        let mut clock = tokio::time::interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut last_call = None;
+        while !self.shared.stopping.load(Ordering::Relaxed) {
+            tokio::select! {
+                _ = clock.tick() => {}
+                () = self.news.notified() => {}
+            }
+            let now = Ticks::new(started.elapsed()).count();
+            if self.is_draining() && last_call.is_none() {
+                self.closing.notify_waiters();
+                last_call = Some(now + LAST_CALL.count());
+            }
+            self.deadlines.sweep(now, last_call.is_some_and(|at| now >= at));
+            if now.is_multiple_of(10) {
+                self.upstreams.sweep(now.saturating_sub(self.patience.idle.count()));
+                self.logged.set(0);
+            }
+            if self.doors.get() == 0 && self.sessions.get() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Whether clients are asked to leave.
+    pub(super) fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// The server whose turn it is.
+    pub(super) fn pick(&self, pool: usize, tried: &Tried) -> Option<(ServerId, SocketAddr)> {
+        let mut pools = self.pools.borrow_mut();
+        pools.load().pool(pool).pick(tried).map(|server| (server.id, server.address))
+    }
+
+    /// A server's name, for messages.
+    pub(super) fn name(&self, pool: usize, id: ServerId) -> String {
+        let mut pools = self.pools.borrow_mut();
+        let servers = pools.load().pool(pool).servers();
+        // It may have left the rotation since it was picked.
+        servers
+            .iter()
+            .find(|server| server.id == id)
+            .map_or_else(|| "a server".into(), |server| server.name.clone())
+    }
+
+    /// An idle connection to the server, used within the last `fresh` if that matters.
+    pub(super) fn idle_connection(
+        &self,
+        id: ServerId,
+        address: SocketAddr,
+        fresh: Option<Duration>,
+    ) -> Option<TcpStream> {
+        let oldest = fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()));
+        self.upstreams.take(id, address, oldest)
+    }
+
+    /// Logs a request that the proxy answers itself.
+    pub(super) fn log_refusal(&self, peer: SocketAddr, problem: &Problem) {
+        if self.may_log() {
+            let culprit = problem.culprit();
+            tracing::debug!(client = %peer, status = problem.status(), ?culprit, "refused: {problem}");
+        }
+    }
+
+    /// Logs a server that is passed over.
+    pub(super) fn log_retry(&self, problem: &Problem) {
+        if self.may_log() {
+            tracing::debug!("next server: {problem}");
+        }
+    }
+
+    fn may_log(&self) -> bool {
+        let lines = self.logged.get();
+        self.logged.set(lines.saturating_add(1));
+        lines < LOG_LINES
+    }
+}
+
+/// A client inside; counted until it is dropped.
+struct Guest {
+    core: Rc<Core>,
+    /// Clients that were inside before, over all cores.
+    others: usize,
+}
+
+impl Guest {
+    fn enter(core: &Rc<Core>) -> Self {
+        core.sessions.set(core.sessions.get() + 1);
+        let others = core.shared.connections.0.fetch_add(1, Ordering::Relaxed);
+        Self { core: Rc::clone(core), others }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.core.sessions.set(self.core.sessions.get() - 1);
+        self.core.shared.connections.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

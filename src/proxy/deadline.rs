@@ -1,0 +1,102 @@
+//! Timeouts without timers: a connection writes down a tick, and one sweep per core looks at all of them.
+//!
+//! A timer of the runtime for every request costs more than reading its head. A tick is 100 ms, so a timeout strikes
+//! up to 200 ms late and never early.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+
+/// How often the sweep comes.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// A duration in whole ticks, rounded up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticks(u64);
+
+impl Ticks {
+    pub(super) const fn new(duration: Duration) -> Self {
+        let ticks = duration.as_millis().div_ceil(TICK.as_millis());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "u64::MAX seconds are the longest duration there is"
+        )]
+        let ticks = if ticks > u64::MAX as u128 { u64::MAX } else { ticks as u64 };
+        Self(ticks)
+    }
+
+    pub(super) const fn count(self) -> u64 {
+        self.0
+    }
+}
+
+/// One core's clock and what waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    now: Rc<Cell<u64>>,
+    slots: RefCell<Vec<Rc<Slot>>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    at: Cell<u64>,
+    idle: Cell<bool>,
+    waker: Waker,
+}
+
+impl Deadlines {
+    /// A timer that wakes `waker`, not set yet.
+    pub(super) fn timer(&self, waker: &Waker) -> Timer {
+        let slot = Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: waker.clone() };
+        let slot = Rc::new(slot);
+        self.slots.borrow_mut().push(Rc::clone(&slot));
+        Timer { now: Rc::clone(&self.now), slot }
+    }
+
+    /// Ticks since the core was started.
+    pub(super) fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Moves the clock to `now` ticks, wakes whose time has come and forgets whose connection is gone. With
+    /// `hurry` the time of every idle connection has come.
+    pub(super) fn sweep(&self, now: u64, hurry: bool) {
+        self.now.set(now);
+        self.slots.borrow_mut().retain(|slot| {
+            if hurry && slot.idle.get() {
+                slot.at.set(now);
+            }
+            if slot.at.get() <= now {
+                slot.waker.wake_by_ref();
+            }
+            // The other owner is the connection's timer.
+            Rc::strong_count(slot) > 1
+        });
+    }
+}
+
+/// One connection's deadline. Setting it costs one store.
+#[derive(Debug)]
+pub(super) struct Timer {
+    now: Rc<Cell<u64>>,
+    slot: Rc<Slot>,
+}
+
+impl Timer {
+    /// Strikes after `ticks`.
+    pub(super) fn set(&self, ticks: Ticks) {
+        // The tick in hand is partly over already.
+        self.slot.at.set(self.now.get().saturating_add(ticks.0).saturating_add(1));
+    }
+
+    /// Whether the connection waits for nothing but its client's next request.
+    pub(super) fn set_idle(&self, idle: bool) {
+        self.slot.idle.set(idle);
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn expired(&self) -> bool {
+        self.slot.at.get() <= self.now.get()
+    }
+}

@@ -1,0 +1,260 @@
+//! One request and its response, over one connection to a server. Both directions move at the same time: a server
+//! may answer while the client still uploads.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use super::buffer::Buffer;
+use super::core::Core;
+use super::deadline::Timer;
+use super::pipe::{Broken, Means, Pipe};
+use super::session::Asked;
+use crate::http::{Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
+use crate::pool::ServerId;
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The response was passed on to its end.
+    Passed {
+        /// The server's connection can take another request.
+        reusable: bool,
+        /// The client's connection can take another request.
+        persistent: bool,
+    },
+    /// It was not.
+    Failed(Failure),
+}
+
+/// Why a response was not passed on to its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failure {
+    /// The server closed before the first byte of a response.
+    Silent,
+    /// The server closed in the middle of a head.
+    CutShort,
+    /// The server's response is malformed; nothing of it was passed on.
+    BadResponse(Malformed),
+    /// The server did not respond, or did not read the request, in time.
+    Slow,
+    /// The client's body is malformed.
+    BadBody(Malformed),
+    /// The client's body is too large.
+    TooLarge,
+    /// The client's body did not come in time.
+    SlowBody,
+    /// The server broke off a response that the client has a part of: all that is left is to close.
+    ServerBroke,
+    /// The client is gone, or stopped reading.
+    ClientGone,
+}
+
+/// The client's side of an exchange.
+pub(super) struct Client<'x, 'c> {
+    pub(super) buffer: &'x mut Buffer,
+    pub(super) read: &'x mut ReadHalf<'c>,
+    pub(super) write: &'x mut WriteHalf<'c>,
+    pub(super) timer: &'x Timer,
+}
+
+/// The server's side of an exchange.
+pub(super) struct Server<'u> {
+    pub(super) id: ServerId,
+    pub(super) read: ReadHalf<'u>,
+    pub(super) write: WriteHalf<'u>,
+}
+
+/// A request on its way to a server, and the response on its way back.
+pub(super) struct Exchange<'x, 'c, 'u> {
+    core: &'x Core,
+    client: Client<'x, 'c>,
+    server: Server<'u>,
+    asked: &'x mut Asked,
+    upload: Upload,
+    phase: Phase,
+    /// Bytes of the server that are not passed on yet.
+    answer: Buffer,
+    scan: Scan,
+    download: Pipe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upload {
+    Going,
+    Done,
+    /// The server does not read on; it may have responded all the same.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Waiting for the head of a response; whether interim ones were passed on.
+    Head { interim: bool },
+    /// Passing on an interim response.
+    Interim,
+    /// Passing on the final response.
+    Body {
+        /// What both connections can take afterwards.
+        reusable: bool,
+        persistent: bool,
+    },
+}
+
+impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
+    pub(super) fn new(
+        core: &'x Core,
+        client: Client<'x, 'c>,
+        server: Server<'u>,
+        asked: &'x mut Asked,
+    ) -> Self {
+        client.timer.set(core.patience.idle);
+        Self {
+            core,
+            client,
+            server,
+            asked,
+            upload: Upload::Going,
+            phase: Phase::Head { interim: false },
+            answer: Buffer::default(),
+            scan: Scan::response(),
+            download: Pipe::default(),
+        }
+    }
+
+    /// Moves both directions on until the exchange has ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        if self.upload == Upload::Going
+            && let Some(failure) = self.upload(cx)
+        {
+            return Poll::Ready(Ended::Failed(failure));
+        }
+        if let Poll::Ready(ended) = self.poll_answer(cx) {
+            return Poll::Ready(ended);
+        }
+        if self.client.timer.expired() { Poll::Ready(Ended::Failed(self.expired())) } else { Poll::Pending }
+    }
+
+    /// Gives the memory back.
+    pub(super) fn release(mut self) {
+        self.answer.release(&self.core.buffers);
+        self.download.release(&self.core.buffers);
+    }
+
+    fn upload(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
+        let means = means(self.core, self.client.timer);
+        let Client { buffer, read, .. } = &mut self.client;
+        match self.asked.upload.poll(cx, buffer, read, &mut self.server.write, means) {
+            Poll::Pending => return None,
+            Poll::Ready(Ok(())) => self.upload = Upload::Done,
+            Poll::Ready(Err(Broken::Sink)) => self.upload = Upload::Refused,
+            Poll::Ready(Err(Broken::Source)) => return Some(Failure::ClientGone),
+            Poll::Ready(Err(_)) if !self.is_answerable() => return Some(Failure::ClientGone),
+            Poll::Ready(Err(Broken::Malformed(malformed))) => return Some(Failure::BadBody(malformed)),
+            Poll::Ready(Err(Broken::TooLarge)) => return Some(Failure::TooLarge),
+        }
+        if matches!(self.phase, Phase::Head { .. }) {
+            self.client.timer.set(self.core.patience.response);
+        }
+        None
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        let means = means(self.core, self.client.timer);
+        loop {
+            match self.phase {
+                Phase::Head { interim } => {
+                    if !self.answer.is_empty() {
+                        match self.head() {
+                            Ok(true) => continue,
+                            Ok(false) => {}
+                            Err(malformed) => return failed(Failure::BadResponse(malformed)),
+                        }
+                    }
+                    let read = ready!(self.answer.poll_fill(cx, &mut self.server.read, &self.core.buffers));
+                    if !read.is_ok_and(|count| count > 0) {
+                        let silent = self.answer.is_empty() && !interim;
+                        return failed(if silent { Failure::Silent } else { Failure::CutShort });
+                    }
+                }
+                Phase::Interim => {
+                    let mut nothing = Buffer::default();
+                    let flushed = self.download.poll_flush(cx, &mut nothing, self.client.write, means);
+                    if ready!(flushed).is_err() {
+                        return failed(Failure::ClientGone);
+                    }
+                    self.phase = Phase::Head { interim: true };
+                    if self.upload != Upload::Going {
+                        self.client.timer.set(self.core.patience.response);
+                    }
+                }
+                Phase::Body { reusable, persistent } => {
+                    let Self { answer, server, client, download, .. } = self;
+                    let passed = ready!(download.poll(cx, answer, &mut server.read, client.write, means));
+                    return Poll::Ready(match passed {
+                        // Bytes behind the response belong to no request of ours.
+                        Ok(()) => Ended::Passed { reusable: reusable && self.answer.is_empty(), persistent },
+                        Err(Broken::Sink) => Ended::Failed(Failure::ClientGone),
+                        Err(Broken::Source | Broken::Malformed(_) | Broken::TooLarge) => {
+                            Ended::Failed(Failure::ServerBroke)
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Reads a head if there is a whole one, and begins to pass it on.
+    fn head(&mut self) -> Result<bool, Malformed> {
+        let Some(range) = self.scan.find(self.answer.data(), self.core.limits.head)? else {
+            return Ok(false);
+        };
+        let length = range.end;
+        let mut lines = Lines::new();
+        let response = Response::parse(&self.answer.data()[range], &mut lines, self.core.limits.headers)?;
+        let facts = response.facts(self.asked.is_head)?;
+        let uploaded = self.upload == Upload::Done;
+        let persistent = self.asked.persistent && uploaded && !self.core.is_draining();
+        let toward = Toward { version: self.asked.version, persistent };
+        let mut out = std::mem::take(&mut self.download).into_text(&self.core.buffers);
+        // "A proxy MUST forward 1xx responses" (RFC 9110 §15.2), but not to a client that cannot know them.
+        let (interim, known) = (response.status < 200, toward.version == Version::Http11);
+        if !interim || known {
+            rewrite_response(&response, &facts, toward, &mut out);
+        }
+        let (delivery, persistent) = toward.deliver(facts.body);
+        self.answer.consume(length);
+        self.scan = Scan::response();
+        self.download = Pipe::new(out, facts.body, delivery, None);
+        self.phase = if interim {
+            Phase::Interim
+        } else {
+            self.core.counters.servers[self.server.id.0].request();
+            self.client.timer.set(self.core.patience.idle);
+            Phase::Body { reusable: facts.persistent && uploaded, persistent }
+        };
+        Ok(true)
+    }
+
+    /// Whether an error can still be answered with a response.
+    fn is_answerable(&self) -> bool {
+        matches!(self.phase, Phase::Head { .. })
+    }
+
+    fn expired(&self) -> Failure {
+        match (self.phase, self.upload) {
+            (Phase::Head { .. }, Upload::Going) if !self.asked.upload.is_blocked() => Failure::SlowBody,
+            (Phase::Head { .. }, _) => Failure::Slow,
+            (Phase::Body { .. }, _) if !self.download.is_blocked() => Failure::ServerBroke,
+            (Phase::Interim | Phase::Body { .. }, _) => Failure::ClientGone,
+        }
+    }
+}
+
+fn failed(failure: Failure) -> Poll<Ended> {
+    Poll::Ready(Ended::Failed(failure))
+}
+
+fn means<'a>(core: &'a Core, timer: &'a Timer) -> Means<'a> {
+    Means { buffers: &core.buffers, timer, patience: core.patience.idle }
+}

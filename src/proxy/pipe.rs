@@ -1,0 +1,286 @@
+//! One direction of an exchange: a head and a body, taken from one connection and written to another.
+//!
+//! The body is never held whole: what one read brought is written before the next read.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncWrite;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use super::buffer::{Buffer, Buffers};
+use super::deadline::{Ticks, Timer};
+use crate::http::{self, Body, Decoder, Delivery, LAST_CHUNK, Malformed};
+
+/// Bytes of a body that are copied behind the head, so that one plain write takes both.
+const COPY: usize = 2048;
+
+/// What is still to be written, and what is still to be read for it.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    /// The head, then framed data.
+    out: Vec<u8>,
+    /// How much of `out` is written.
+    sent: usize,
+    /// Bytes at the front of the source's buffer that are written as they are, behind `out`.
+    direct: usize,
+    body: Source,
+    delivery: Delivery,
+    /// Bytes of the body that may still come.
+    allowance: Option<u64>,
+    /// Everything that was taken from the source is still in `out`.
+    whole: bool,
+    /// It waits for the sink, not for the source.
+    blocked: bool,
+}
+
+/// What is still to come of a body.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Done,
+    Length(u64),
+    Chunked(Decoder),
+    UntilClose,
+}
+
+/// What broke.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The source closed or failed before the end of the body.
+    Source,
+    /// The source sent malformed chunks.
+    Malformed(Malformed),
+    /// The body is larger than the limit.
+    TooLarge,
+    /// The sink failed.
+    Sink,
+}
+
+/// What a pipe needs of its core.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) buffers: &'a Buffers,
+    pub(super) timer: &'a Timer,
+    /// How long either side may stand still.
+    pub(super) patience: Ticks,
+}
+
+impl Default for Pipe {
+    /// Nothing to write.
+    fn default() -> Self {
+        Self::new(Vec::new(), Body::Empty, Delivery::Raw, None)
+    }
+}
+
+impl Pipe {
+    /// Writes `head`, then the body.
+    pub(super) fn new(head: Vec<u8>, body: Body, delivery: Delivery, limit: Option<u64>) -> Self {
+        let body = match body {
+            Body::Empty => Source::Done,
+            Body::Length(length) => Source::Length(length),
+            Body::Chunked => Source::Chunked(Decoder::default()),
+            Body::UntilClose => Source::UntilClose,
+        };
+        Self { out: head, sent: 0, direct: 0, body, delivery, allowance: limit, whole: true, blocked: false }
+    }
+
+    /// Whether the whole body was taken from its source.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self.body, Source::Done)
+    }
+
+    /// Whether it waits for the sink, not for the source.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Whether nothing was written yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.sent == 0
+    }
+
+    /// Whether it can be written again from the beginning, to someone else.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Begins again; only what [`Pipe::is_whole`] can.
+    pub(super) fn rewind(&mut self) {
+        debug_assert!(self.whole, "what was not kept cannot be written again");
+        (self.sent, self.direct) = (0, 0);
+    }
+
+    /// Gives the memory back.
+    pub(super) fn release(self, buffers: &Buffers) {
+        buffers.recycle(self.out);
+    }
+
+    /// Its memory, empty, for the next head.
+    pub(super) fn into_text(self, buffers: &Buffers) -> Vec<u8> {
+        let mut text = self.out;
+        if text.capacity() == 0 {
+            text = buffers.text();
+        }
+        text.clear();
+        text
+    }
+
+    /// Moves on until the body is over or either side has to be waited for.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        from: &mut ReadHalf<'_>,
+        to: &mut WriteHalf<'_>,
+        means: Means<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            self.stage(buffer)?;
+            ready!(self.poll_flush(cx, buffer, to, means))?;
+            if self.is_taken() {
+                return Poll::Ready(Ok(()));
+            }
+            let count = ready!(buffer.poll_fill(cx, from, means.buffers)).map_err(|_| Broken::Source)?;
+            means.timer.set(means.patience);
+            if count == 0 {
+                self.end()?;
+            }
+        }
+    }
+
+    /// Writes what is staged.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        to: &mut WriteHalf<'_>,
+        means: Means<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        while self.sent < self.out.len() || self.direct > 0 {
+            let written = self.poll_write(cx, buffer.data(), to);
+            self.blocked = written.is_pending();
+            let written = match ready!(written) {
+                Ok(written) if written > 0 => written,
+                Ok(_) | Err(_) => return Poll::Ready(Err(Broken::Sink)),
+            };
+            means.timer.set(means.patience);
+            let of_out = written.min(self.out.len() - self.sent);
+            self.sent += of_out;
+            if written > of_out {
+                self.direct -= written - of_out;
+                self.take(written - of_out, buffer);
+                self.whole = false;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        to: &mut WriteHalf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let (out, data) = (&self.out[self.sent..], &data[..self.direct]);
+        let to = Pin::new(to);
+        match (out.is_empty(), data.is_empty()) {
+            (_, true) => to.poll_write(cx, out),
+            (true, false) => to.poll_write(cx, data),
+            (false, false) => to.poll_write_vectored(cx, &[IoSlice::new(out), IoSlice::new(data)]),
+        }
+    }
+
+    /// Turns what has arrived into what is written next. Everything staged before has been written.
+    fn stage(&mut self, buffer: &mut Buffer) -> Result<(), Broken> {
+        if buffer.is_empty() || self.direct > 0 || (self.sent > 0 && self.sent < self.out.len()) {
+            return Ok(());
+        }
+        match self.body {
+            Source::Done => Ok(()),
+            Source::Length(left) => {
+                let ready = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+                self.pass(ready, buffer);
+                Ok(())
+            }
+            Source::UntilClose if self.delivery == Delivery::Raw => {
+                self.pass(buffer.len(), buffer);
+                Ok(())
+            }
+            Source::UntilClose => {
+                self.clear();
+                http::frame(buffer.data(), &mut self.out);
+                buffer.consume(buffer.len());
+                Ok(())
+            }
+            Source::Chunked(decoder) => self.unchunk(decoder, buffer),
+        }
+    }
+
+    /// Stages bytes that are written as they are.
+    fn pass(&mut self, ready: usize, buffer: &mut Buffer) {
+        if self.sent == 0 && ready <= COPY {
+            self.out.extend_from_slice(&buffer.data()[..ready]);
+            self.take(ready, buffer);
+        } else {
+            self.direct = ready;
+        }
+    }
+
+    fn take(&mut self, count: usize, buffer: &mut Buffer) {
+        buffer.consume(count);
+        if let Source::Length(left) = &mut self.body {
+            *left -= count as u64;
+            if *left == 0 {
+                self.body = Source::Done;
+            }
+        }
+    }
+
+    fn unchunk(&mut self, mut decoder: Decoder, buffer: &mut Buffer) -> Result<(), Broken> {
+        self.clear();
+        let mut rest = buffer.data();
+        while let Some(piece) = decoder.next(&mut rest).map_err(Broken::Malformed)? {
+            if let Some(allowance) = &mut self.allowance {
+                *allowance = allowance.checked_sub(piece.len() as u64).ok_or(Broken::TooLarge)?;
+            }
+            match self.delivery {
+                Delivery::Chunked => http::frame(piece, &mut self.out),
+                Delivery::Raw => self.out.extend_from_slice(piece),
+            }
+        }
+        let used = buffer.len() - rest.len();
+        buffer.consume(used);
+        if decoder.is_done() {
+            self.finish();
+        } else {
+            self.body = Source::Chunked(decoder);
+        }
+        Ok(())
+    }
+
+    /// Makes room for more, unless nothing was written yet.
+    fn clear(&mut self) {
+        if self.sent > 0 {
+            self.out.clear();
+            (self.sent, self.whole) = (0, false);
+        }
+    }
+
+    /// The source has closed.
+    fn end(&mut self) -> Result<(), Broken> {
+        if !matches!(self.body, Source::UntilClose) {
+            return Err(Broken::Source);
+        }
+        self.clear();
+        self.finish();
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        if self.delivery == Delivery::Chunked {
+            self.out.extend_from_slice(LAST_CHUNK);
+        }
+        self.body = Source::Done;
+    }
+}

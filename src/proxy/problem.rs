@@ -1,0 +1,128 @@
+//! Why the proxy itself answers a request, whose fault it is, and what the client gets to read.
+
+use std::{fmt, io};
+
+use crate::http::Malformed;
+
+/// Who has to change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Culprit {
+    Client,
+    Server,
+    Us,
+}
+
+/// A request that no server's response answers.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// The request's head or chunks are malformed or too large.
+    Malformed(Malformed),
+    /// The head did not come in time.
+    HeadTimeout,
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// No server of the pool may get requests.
+    NoServer,
+    /// The limit on connections is reached.
+    Full,
+    /// We ran out of files, ports or memory.
+    Exhausted(io::Error),
+    /// No server could be connected to; this is the last one's reason.
+    Unreachable { server: String, error: io::Error },
+    /// No server could be connected to in time; this is the last one.
+    ConnectTimeout { server: String },
+    /// The server closed without a response.
+    Unanswered { server: String },
+    /// The server's response is malformed.
+    BadResponse { server: String, malformed: Malformed },
+    /// The server did not respond, or did not read the request, in time.
+    ResponseTimeout { server: String },
+}
+
+impl Problem {
+    /// The status (RFC 9110 §15.5 and §15.6).
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(malformed) => malformed.status(),
+            Self::HeadTimeout | Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::NoServer | Self::Full | Self::Exhausted(_) => 503,
+            Self::Unreachable { .. } | Self::Unanswered { .. } | Self::BadResponse { .. } => 502,
+            Self::ConnectTimeout { .. } | Self::ResponseTimeout { .. } => 504,
+        }
+    }
+
+    /// Whose fault it is.
+    pub(super) fn culprit(&self) -> Culprit {
+        match self {
+            Self::Malformed(_) | Self::HeadTimeout | Self::BodyTimeout | Self::BodyTooLarge => {
+                Culprit::Client
+            }
+            Self::Full | Self::Exhausted(_) => Culprit::Us,
+            Self::NoServer
+            | Self::Unreachable { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Unanswered { .. }
+            | Self::BadResponse { .. }
+            | Self::ResponseTimeout { .. } => Culprit::Server,
+        }
+    }
+
+    /// Appends the whole response. After a client's mistake nobody knows where its next request would begin, so
+    /// `persistent` is for the other ones.
+    pub(super) fn render(&self, persistent: bool, is_head: bool, out: &mut Vec<u8>) {
+        let status = self.status();
+        let text = format!("{status} {}: {self}\n", reason(status));
+        let connection = if persistent { "keep-alive" } else { "close" };
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+             Connection: {connection}\r\n\r\n",
+            reason(status),
+            text.len(),
+        );
+        out.extend_from_slice(head.as_bytes());
+        if !is_head {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::HeadTimeout => f.write_str("the head of the request did not arrive in time"),
+            Self::BodyTimeout => f.write_str("the body of the request did not arrive in time"),
+            Self::BodyTooLarge => f.write_str("the body of the request is too large"),
+            Self::NoServer => f.write_str("no healthy server"),
+            Self::Full => f.write_str("too many connections"),
+            Self::Exhausted(error) => write!(f, "the proxy ran out of resources: {}", error.kind()),
+            Self::Unreachable { server, error } => {
+                write!(f, "{server} cannot be connected to: {}", error.kind())
+            }
+            Self::ConnectTimeout { server } => write!(f, "{server} did not accept the connection in time"),
+            Self::Unanswered { server } => write!(f, "{server} closed the connection without a response"),
+            Self::BadResponse { server, malformed } => {
+                write!(f, "malformed response from {server}: {malformed}")
+            }
+            Self::ResponseTimeout { server } => write!(f, "{server} did not respond in time"),
+        }
+    }
+}

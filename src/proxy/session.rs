@@ -1,0 +1,366 @@
+//! One client's connection: its requests, one after the other, each to a server that answers.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use super::buffer::Buffer;
+use super::core::{Core, Door};
+use super::deadline::{Ticks, Timer};
+use super::exchange::{Client, Ended, Exchange, Failure, Server};
+use super::pipe::{Means, Pipe};
+use super::problem::{Culprit, Problem};
+use super::upstream;
+use crate::http::{Body, Delivery, Lines, Malformed, Origin, Request, Scan, Version, rewrite_request};
+use crate::pool::{ServerId, Tried};
+
+/// How long a connection that ends early is read on, so that the client gets to see the response: closing with
+/// unread bytes resets the connection and takes the response with it.
+const LINGER: Duration = Duration::from_secs(2);
+/// Servers close idle connections after seconds. What must not be sent twice only takes a fresher one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// A request, ready to be sent to any server of the pool.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) upload: Pipe,
+    pub(super) version: Version,
+    /// The client wants the connection to live on.
+    pub(super) persistent: bool,
+    pub(super) is_head: bool,
+    is_idempotent: bool,
+}
+
+/// What becomes of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Request,
+    Close,
+    /// Close, but the client may still be sending.
+    Linger,
+    /// Close so that the client cannot take what it got for the whole response.
+    Abort,
+}
+
+/// Serves a client until either side has enough.
+pub(super) async fn serve(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
+    let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
+    let (read, write) = stream.split();
+    let address = peer.ip().to_string();
+    let mut session =
+        Session { core: &core, timer, read, write, buffer: Buffer::default(), peer, address, door: &door };
+    let mut next = Next::Request;
+    while next == Next::Request {
+        next = session.turn().await;
+    }
+    if next == Next::Linger || next == Next::Close && !session.buffer.is_empty() {
+        session.linger().await;
+    }
+    session.buffer.release(&core.buffers);
+    if next == Next::Abort {
+        // Zero linger: the kernel sends RST instead of FIN. If it cannot, the connection closes all the same.
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Tells a client that there are too many already. What it sends is not read as a request.
+pub(super) async fn turn_away(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
+    let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
+    let (read, write) = stream.split();
+    let address = String::new();
+    let mut session =
+        Session { core: &core, timer, read, write, buffer: Buffer::default(), peer, address, door: &door };
+    session.answer(&Problem::Full, false, false).await;
+    session.linger().await;
+    session.buffer.release(&core.buffers);
+}
+
+struct Session<'s> {
+    core: &'s Rc<Core>,
+    timer: Timer,
+    read: ReadHalf<'s>,
+    write: WriteHalf<'s>,
+    /// What the client sent beyond what was used.
+    buffer: Buffer,
+    peer: SocketAddr,
+    /// The client's address in text, for X-Forwarded-For.
+    address: String,
+    door: &'s Door,
+}
+
+impl Session<'_> {
+    async fn turn(&mut self) -> Next {
+        let mut scan = Scan::request();
+        self.timer.set(self.core.patience.idle);
+        self.timer.set_idle(true);
+        let asked = poll_fn(|cx| self.poll_request(cx, &mut scan)).await;
+        self.timer.set_idle(false);
+        match asked {
+            Ok(Some(asked)) => self.forward(asked).await,
+            Ok(None) => Next::Close,
+            Err(problem) => self.answer(&problem, false, false).await,
+        }
+    }
+
+    /// Reads the next request's head; `None` when the client has closed or has been idle for too long.
+    fn poll_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        scan: &mut Scan,
+    ) -> Poll<Result<Option<Asked>, Problem>> {
+        loop {
+            if !self.buffer.is_empty()
+                && let Some(asked) = self.request(scan).transpose()
+            {
+                return Poll::Ready(asked.map(Some));
+            }
+            let first = self.buffer.is_empty();
+            match self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers) {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    if first {
+                        self.timer.set(self.core.patience.head);
+                        self.timer.set_idle(false);
+                    }
+                }
+                Poll::Ready(_) => {
+                    self.buffer.release(&self.core.buffers);
+                    return Poll::Ready(Ok(None));
+                }
+                Poll::Pending if self.timer.expired() => {
+                    let idle = self.buffer.is_empty();
+                    return Poll::Ready(if idle { Ok(None) } else { Err(Problem::HeadTimeout) });
+                }
+                Poll::Pending => {
+                    self.buffer.park(&self.core.buffers);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Takes a request off the buffer if there is a whole head.
+    fn request(&mut self, scan: &mut Scan) -> Result<Option<Asked>, Problem> {
+        let limits = &self.core.limits;
+        let found = scan.find(self.buffer.data(), limits.head).map_err(Problem::Malformed)?;
+        let Some(range) = found else { return Ok(None) };
+        let length = range.end;
+        let asked = self.read_head(range).map_err(Problem::Malformed)?;
+        if let (asked, Body::Length(length)) = &asked
+            && limits.body.is_some_and(|limit| *length > limit)
+        {
+            debug_assert!(!asked.upload.is_taken(), "the body is still to come");
+            return Err(Problem::BodyTooLarge);
+        }
+        self.buffer.consume(length);
+        Ok(Some(asked.0))
+    }
+
+    fn read_head(&self, range: std::ops::Range<usize>) -> Result<(Asked, Body), Malformed> {
+        let mut lines = Lines::new();
+        let request = Request::parse(&self.buffer.data()[range], &mut lines, self.core.limits.headers)?;
+        let facts = request.facts()?;
+        let mut out = self.core.buffers.text();
+        rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
+        let delivery = if facts.body == Body::Chunked { Delivery::Chunked } else { Delivery::Raw };
+        let asked = Asked {
+            upload: Pipe::new(out, facts.body, delivery, self.core.limits.body),
+            version: request.version,
+            persistent: facts.persistent,
+            is_head: facts.is_head,
+            is_idempotent: facts.is_idempotent,
+        };
+        Ok((asked, facts.body))
+    }
+
+    /// Asks one server after the other until one answers or none is left.
+    async fn forward(&mut self, mut asked: Asked) -> Next {
+        let mut tried = Tried::default();
+        let mut problem = Problem::NoServer;
+        while let Some((server, address)) = self.core.pick(self.door.pool, &tried) {
+            match self.ask(server, address, &mut asked).await {
+                Ok(next) => {
+                    asked.upload.release(&self.core.buffers);
+                    return next;
+                }
+                Err((failed, Retry::No)) => {
+                    problem = failed;
+                    break;
+                }
+                Err((failed, Retry::NextServer)) => {
+                    self.core.log_retry(&failed);
+                    problem = failed;
+                    tried.add(server);
+                    asked.upload.rewind();
+                }
+            }
+        }
+        // The connection can go on only when the request's end is known to be behind us.
+        let persistent = asked.persistent && asked.upload.is_taken() && problem.culprit() != Culprit::Client;
+        self.answer(&problem, persistent, asked.is_head).await
+    }
+
+    /// Asks one server: over an idle connection first, and over a new one if that turns out to be stale.
+    async fn ask(
+        &mut self,
+        id: ServerId,
+        address: SocketAddr,
+        asked: &mut Asked,
+    ) -> Result<Next, (Problem, Retry)> {
+        let mut pooled = self.core.idle_connection(id, address, (!asked.is_idempotent).then_some(FRESH));
+        loop {
+            let reused = pooled.is_some();
+            let mut stream = match pooled.take() {
+                Some(stream) => stream,
+                None => self.connect(id, address).await?,
+            };
+            let ended = self.exchange(&mut stream, id, asked).await;
+            let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
+            match ended {
+                Ended::Passed { reusable, persistent } => {
+                    if reusable {
+                        self.core.upstreams.put(id, address, stream, self.core.deadlines.now());
+                    }
+                    self.core.counters.frontends[self.door.frontend].request();
+                    return Ok(if persistent {
+                        Next::Request
+                    } else if asked.upload.is_taken() {
+                        Next::Close
+                    } else {
+                        Next::Linger
+                    });
+                }
+                // The server closed an idle connection just when we used it: no fault of anyone.
+                Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
+                Ended::Failed(failure) => return self.failed(failure, id, repeatable),
+            }
+        }
+    }
+
+    async fn connect(&self, id: ServerId, address: SocketAddr) -> Result<TcpStream, (Problem, Retry)> {
+        let connected = upstream::connect(address, &self.timer, self.core.patience.connect).await;
+        connected.map_err(|error| {
+            if is_exhaustion(&error) {
+                return (Problem::Exhausted(error), Retry::No);
+            }
+            self.core.counters.servers[id.0].error();
+            let server = self.core.name(self.door.pool, id);
+            let problem = if error.kind() == io::ErrorKind::TimedOut {
+                Problem::ConnectTimeout { server }
+            } else {
+                Problem::Unreachable { server, error }
+            };
+            (problem, Retry::NextServer)
+        })
+    }
+
+    async fn exchange(&mut self, stream: &mut TcpStream, id: ServerId, asked: &mut Asked) -> Ended {
+        let (read, write) = stream.split();
+        let client = Client {
+            buffer: &mut self.buffer,
+            read: &mut self.read,
+            write: &mut self.write,
+            timer: &self.timer,
+        };
+        let mut exchange = Exchange::new(self.core, client, Server { id, read, write }, asked);
+        let ended = poll_fn(|cx| exchange.poll(cx)).await;
+        exchange.release();
+        ended
+    }
+
+    /// What an exchange that did not pass a whole response means for the request.
+    fn failed(&self, failure: Failure, id: ServerId, repeatable: bool) -> Result<Next, (Problem, Retry)> {
+        let server = || {
+            self.core.counters.servers[id.0].error();
+            self.core.name(self.door.pool, id)
+        };
+        let problem = match failure {
+            Failure::Silent if repeatable => {
+                return Err((Problem::Unanswered { server: server() }, Retry::NextServer));
+            }
+            Failure::Silent | Failure::CutShort => Problem::Unanswered { server: server() },
+            Failure::BadResponse(malformed) => Problem::BadResponse { server: server(), malformed },
+            Failure::Slow => Problem::ResponseTimeout { server: server() },
+            Failure::BadBody(malformed) => Problem::Malformed(malformed),
+            Failure::TooLarge => Problem::BodyTooLarge,
+            Failure::SlowBody => Problem::BodyTimeout,
+            Failure::ServerBroke => {
+                server();
+                self.core.counters.frontends[self.door.frontend].request();
+                return Ok(Next::Abort);
+            }
+            Failure::ClientGone => return Ok(Next::Abort),
+        };
+        Err((problem, Retry::No))
+    }
+
+    /// Answers with the problem itself.
+    async fn answer(&mut self, problem: &Problem, persistent: bool, is_head: bool) -> Next {
+        self.core.log_refusal(self.peer, problem);
+        let counter = &self.core.counters.frontends[self.door.frontend];
+        counter.request();
+        counter.error();
+        let persistent = persistent && !self.core.is_draining();
+        let mut out = self.core.buffers.text();
+        problem.render(persistent, is_head, &mut out);
+        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None);
+        let patience = self.core.patience.idle;
+        self.timer.set(patience);
+        let sent = poll_fn(|cx| {
+            let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
+            match pipe.poll_flush(cx, &mut Buffer::default(), &mut self.write, means) {
+                Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
+                Poll::Pending if self.timer.expired() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let sent = sent.await;
+        pipe.release(&self.core.buffers);
+        match (sent, persistent) {
+            (false, _) => Next::Close,
+            (true, true) => Next::Request,
+            (true, false) => Next::Linger,
+        }
+    }
+
+    /// Says that nothing more will come, and reads on for a while.
+    async fn linger(&mut self) {
+        self.timer.set(Ticks::new(LINGER));
+        poll_fn(|cx| {
+            if self.timer.expired() {
+                return Poll::Ready(());
+            }
+            // A failure means that the client is gone, which the read below will tell.
+            let _ = Pin::new(&mut self.write).poll_shutdown(cx);
+            loop {
+                self.buffer.consume(self.buffer.len());
+                let read = ready!(self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers));
+                if !read.is_ok_and(|count| count > 0) {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// What may be done with a request that a server did not answer.
+#[derive(Clone, Copy, Debug)]
+enum Retry {
+    No,
+    NextServer,
+}
+
+/// Whether connecting failed because of us, not because of the server.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}

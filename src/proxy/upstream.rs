@@ -1,0 +1,89 @@
+//! Connections to servers: idle ones kept per server, new ones opened when there is none.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::net::TcpStream;
+
+use super::deadline::{Ticks, Timer};
+use crate::pool::ServerId;
+
+/// Idle connections that a core keeps to one server.
+const KEEP: usize = 256;
+
+/// One core's idle connections, by server. Last in, first out: the busiest stay warm, the others age.
+#[derive(Debug)]
+pub(super) struct Upstreams {
+    idle: RefCell<Vec<Vec<Idle>>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    stream: TcpStream,
+    /// Where it leads; a new config may give a server another address.
+    address: SocketAddr,
+    /// The tick of its last use.
+    since: u64,
+}
+
+impl Upstreams {
+    pub(super) fn new(servers: usize) -> Self {
+        Self { idle: RefCell::new((0..servers).map(|_| Vec::new()).collect()) }
+    }
+
+    /// An idle connection that was last used at tick `since` or later and that the server has not closed.
+    pub(super) fn take(&self, server: ServerId, address: SocketAddr, since: u64) -> Option<TcpStream> {
+        let mut idle = self.idle.borrow_mut();
+        let idle = idle.get_mut(server.0)?;
+        while idle.last().is_some_and(|idle| idle.since >= since) {
+            if let Some(idle) = idle.pop()
+                && idle.address == address
+                && is_open(&idle.stream)
+            {
+                return Some(idle.stream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose exchange is over.
+    pub(super) fn put(&self, server: ServerId, address: SocketAddr, stream: TcpStream, now: u64) {
+        let mut idle = self.idle.borrow_mut();
+        if let Some(idle) = idle.get_mut(server.0).filter(|idle| idle.len() < KEEP) {
+            idle.push(Idle { stream, address, since: now });
+        }
+    }
+
+    /// Drops what was last used before tick `since` or what its server has closed.
+    pub(super) fn sweep(&self, since: u64) {
+        for idle in self.idle.borrow_mut().iter_mut() {
+            idle.retain(|idle| idle.since >= since && is_open(&idle.stream));
+        }
+    }
+}
+
+/// Whether nothing has come on an idle connection: neither the server's close nor bytes nobody asked for. Without
+/// news from the kernel this is no system call.
+fn is_open(stream: &TcpStream) -> bool {
+    stream.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Connects within `limit`; `TimedOut` when it takes longer.
+pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) -> io::Result<TcpStream> {
+    timer.set(limit);
+    let mut connecting = pin!(TcpStream::connect(address));
+    let connected = poll_fn(|cx| {
+        let connected = connecting.as_mut().poll(cx);
+        if connected.is_pending() && timer.expired() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        connected
+    });
+    let stream = connected.await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
