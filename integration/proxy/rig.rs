@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use socket2::{Domain, Socket, Type};
+use tokio::time::Instant;
 use vipd::config::{Frontend, Limits};
 use vipd::pool::{Rotation, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Count, Proxy, Settings};
@@ -84,9 +85,9 @@ impl Rig {
 
     /// Waits until so many clients are connected.
     pub(crate) fn settles_at(&self, connections: u64) {
-        let end = std::time::Instant::now() + PATIENCE;
+        let end = Instant::now() + PATIENCE;
         while self.proxy.stats().connections != connections {
-            assert!(std::time::Instant::now() < end, "{:?}, not {connections}", self.proxy.stats());
+            assert!(Instant::now() < end, "{:?}, not {connections}", self.proxy.stats());
             thread::yield_now();
         }
     }
