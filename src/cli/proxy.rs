@@ -1,11 +1,25 @@
 //! `vipd proxy`.
 
+use std::io::ErrorKind;
+
+use crate::control;
+
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::{logs, setup};
 
 pub(crate) fn proxy(global: &Global) -> Result<(), Failure> {
     logs::start();
-    let _setup = setup::node(global)?;
-    Err(Failure::new(Exit::Failed, "`vipd proxy` is not built in yet"))
+    let setup::Setup { config, node, .. } = setup::node(global)?;
+    let options = control::Options { config, node, runtime_dir: global.runtime_dir() };
+    control::run(options).map_err(|error| failure(&error))
+}
+
+fn failure(error: &control::Error) -> Failure {
+    let exit = match error {
+        control::Error::Privilege(_) => Exit::Privilege,
+        control::Error::Start(why) if why.kind() == ErrorKind::PermissionDenied => Exit::Privilege,
+        control::Error::Start(_) | control::Error::Kernel(_) => Exit::Failed,
+    };
+    Failure::new(exit, error)
 }

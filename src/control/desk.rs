@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
 use crate::pool::{Change, Health, Observation, Server, ServerId, Standing};
+use crate::proxy::Stats;
 use crate::vrrp::{Span, Time};
 
 /// What the desk is told.
@@ -33,26 +34,6 @@ pub(super) struct Effects {
     pub(super) report: bool,
     /// What is worth telling a human, in order.
     pub(super) events: Vec<Event>,
-}
-
-/// How often something happened since the proxy was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    /// Requests answered.
-    pub(super) requests: u64,
-    /// Those that went wrong.
-    pub(super) errors: u64,
-}
-
-/// The data plane's counters at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Of each server, by [`ServerId`].
-    pub(super) servers: Vec<Count>,
-    /// Of each frontend, in the order of the config.
-    pub(super) frontends: Vec<Count>,
-    /// Client connections open now.
-    pub(super) connections: u64,
 }
 
 /// The state of the data plane as the desk knows it.
@@ -135,16 +116,16 @@ impl Desk {
     }
 
     /// What the agent is told at this moment.
-    pub(super) fn report(&self, now: Time, counts: &Counts) -> Report {
+    pub(super) fn report(&self, now: Time, stats: &Stats) -> Report {
         let frontend = |(nth, name): (usize, &String)| {
-            let count = counts.frontends.get(nth).copied().unwrap_or_default();
+            let count = stats.frontends.get(nth).copied().unwrap_or_default();
             FrontendReport { name: name.clone(), requests: count.requests, errors: count.errors }
         };
         Report {
             listening: self.listening,
-            pools: self.pools.iter().map(|pool| pool.report(now, counts)).collect(),
+            pools: self.pools.iter().map(|pool| pool.report(now, stats)).collect(),
             frontends: self.frontends.iter().enumerate().map(frontend).collect(),
-            connections: counts.connections,
+            connections: stats.connections,
         }
     }
 
@@ -178,13 +159,13 @@ impl Pool {
         self.servers.iter().filter(|watched| watched.health.eligible())
     }
 
-    fn report(&self, now: Time, counts: &Counts) -> PoolReport {
+    fn report(&self, now: Time, stats: &Stats) -> PoolReport {
         let seen = |watched: &Watched| if self.unchecked { Some(now) } else { watched.passed };
         PoolReport {
             name: self.name.clone(),
             healthy: self.healthy().count(),
             verified_us: self.healthy().filter_map(seen).max().map(Time::as_micros),
-            servers: self.servers.iter().map(|watched| watched.report(counts)).collect(),
+            servers: self.servers.iter().map(|watched| watched.report(stats)).collect(),
         }
     }
 }
@@ -199,8 +180,8 @@ impl Watched {
         Self { server, health, since_ms: wall_ms, reason: reason.into(), failing: false, passed: None }
     }
 
-    fn report(&self, counts: &Counts) -> ServerReport {
-        let count = counts.servers.get(self.server.id.0).copied().unwrap_or_default();
+    fn report(&self, stats: &Stats) -> ServerReport {
+        let count = stats.servers.get(self.server.id.0).copied().unwrap_or_default();
         ServerReport {
             name: self.server.name.clone(),
             address: self.server.address,

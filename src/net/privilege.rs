@@ -41,7 +41,7 @@ impl std::error::Error for Error {}
 /// Becomes `user` when we are root and it exists, keeps CAP_NET_BIND_SERVICE (if we have it) and nothing else in any
 /// capability set, and makes sure that no program we execute can get more (PR_SET_NO_NEW_PRIVS).
 ///
-/// The signal of [`super::process::die_with_parent`] must be asked for after this: the kernel forgets it when the
+/// The signal of [`super::parent::end_with`] must be asked for after this: the kernel forgets it when the
 /// user changes (prctl(2), PR_SET_PDEATHSIG).
 ///
 /// # Errors

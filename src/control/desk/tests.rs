@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{self, Check, CheckKind, Frontend, Limits, ProxySettings};
+use crate::proxy::Count;
 
 const NOW: Time = Time::from_micros(1_000_000);
 const WALL: u64 = 1_700_000_000_000;
@@ -76,7 +77,7 @@ impl Bench {
     }
 
     fn pool(&self, nth: usize) -> PoolReport {
-        self.desk.report(self.now, &Counts::default()).pools.swap_remove(nth)
+        self.desk.report(self.now, &Stats::default()).pools.swap_remove(nth)
     }
 
     fn in_rotation(&self) -> Vec<Vec<String>> {
@@ -98,7 +99,7 @@ fn down(server: &str) -> Event {
 fn at_the_start_only_unchecked_servers_get_requests() {
     let bench = Bench::new();
     assert_eq!(bench.in_rotation(), [vec![], vec!["file1".to_string()]]);
-    let report = bench.desk.report(NOW, &Counts::default());
+    let report = bench.desk.report(NOW, &Stats::default());
     assert!(!report.listening);
     assert_eq!((report.pools[0].healthy, report.pools[0].verified_us), (0, None));
     let states: Vec<_> = report.pools[0].servers.iter().map(|server| server.state).collect();
@@ -193,9 +194,9 @@ fn a_pool_without_checks_is_verified_at_the_moment_of_the_report() {
 fn the_agent_hears_at_once_when_we_listen_and_when_we_stop() {
     let mut bench = Bench::new();
     assert_eq!(bench.handle(Input::Listening), Effects { report: true, ..NOTHING });
-    assert!(bench.desk.report(NOW, &Counts::default()).listening);
+    assert!(bench.desk.report(NOW, &Stats::default()).listening);
     assert_eq!(bench.handle(Input::Draining), Effects { report: true, ..NOTHING });
-    assert!(!bench.desk.report(NOW, &Counts::default()).listening);
+    assert!(!bench.desk.report(NOW, &Stats::default()).listening);
 }
 
 #[test]
@@ -216,10 +217,34 @@ fn counters_reach_the_report_by_identity_and_order() {
     let bench = Bench::new();
     let count = |requests| Count { requests, errors: requests / 10 };
     let servers = (1..=4).map(|nth| count(nth * 100)).collect();
-    let counts = Counts { servers, frontends: vec![count(50), count(60)], connections: 9 };
-    let report = bench.desk.report(NOW, &counts);
+    let stats = Stats { servers, frontends: vec![count(50), count(60)], connections: 9 };
+    let report = bench.desk.report(NOW, &stats);
     assert_eq!(report.connections, 9);
     assert_eq!((report.pools[0].servers[2].requests, report.pools[0].servers[2].errors), (300, 30));
     assert_eq!(report.pools[1].servers[0].requests, 400);
     assert_eq!((report.frontends[1].name.as_str(), report.frontends[1].requests), ("files", 60));
+}
+
+proptest::proptest! {
+    /// Whatever the checks see: the cores get a snapshot when the rotation has changed and only then, the agent hears
+    /// of it and a human reads of it, and a pool is verified exactly when it has a healthy server.
+    #[test]
+    fn what_is_published_reported_and_told_is_what_has_changed(
+        checks in proptest::collection::vec((0..3usize, proptest::bool::weighted(0.6)), 0..80),
+    ) {
+        let mut bench = Bench::new();
+        for (nth, (server, passes)) in checks.into_iter().enumerate() {
+            let before = bench.in_rotation();
+            let seen = if passes { Observation::Pass } else { Observation::Fail };
+            let out = bench.see(server, seen, nth as u64);
+            let (after, pool) = (bench.in_rotation(), bench.pool(0));
+            // The first check of a server that fails is told as well, though it never was in rotation.
+            let told = out.events.len();
+            proptest::prop_assert!(told <= 1 && out.publish == (told == 1) && (out.report || told == 0));
+            proptest::prop_assert!(before == after || out.publish);
+            proptest::prop_assert_eq!(after[0].len(), pool.healthy);
+            proptest::prop_assert_eq!(pool.verified_us.is_some(), pool.healthy > 0);
+            proptest::prop_assert_eq!(after[1].len(), 1);
+        }
+    }
 }

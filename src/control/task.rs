@@ -1,0 +1,184 @@
+//! The control thread's one task: feeds the desk, performs what it says, and stops in order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::client;
+use super::desk::{Desk, Effects, Input};
+use crate::check::{self, Seen};
+use crate::config::Config;
+use crate::net::clock;
+use crate::pool::{Rotation, Snapshot, Turn};
+use crate::proxy::{Proxy, Stats};
+
+/// What the process is made of, once it listens.
+pub(super) struct Parts {
+    pub(super) desk: Desk,
+    pub(super) publisher: Publisher,
+    pub(super) proxy: Proxy,
+    pub(super) signals: Signals,
+}
+
+/// Serves until a signal comes, then lets the running exchanges finish, up to `proxy.grace` or a second signal.
+pub(super) async fn run(config: &Config, parts: Parts, agent_sock: PathBuf) {
+    let Parts { desk, publisher, proxy, mut signals } = parts;
+    let stats = proxy.stats();
+    let (reports, latest) = watch::channel(desk.report(clock::now(), &stats));
+    let (seen, observations) = mpsc::channel(OBSERVATIONS);
+    tokio::spawn(async move { client::run(&agent_sock, latest).await });
+    tokio::spawn(check::run(check::targets(config), seen));
+
+    let effects = Effects::default();
+    let mut task = Task { desk, publisher, proxy: Some(proxy), stats, reports, observations, effects };
+    task.handle(Input::Listening);
+    let signal = task.serve_until(signals.next()).await;
+    tracing::info!("{signal}: accepting nothing new, finishing what runs");
+    let drained = task.drain(config.proxy.grace);
+    let end = async {
+        tokio::select! {
+            end = drained => end,
+            signal = signals.next() => format!("{signal} again: leaving at once"),
+        }
+    };
+    let end = task.serve_until(end).await;
+    tracing::info!("{end}");
+}
+
+/// How many observations may wait for the desk. They are handled as they come; this is room for a thousand servers
+/// that answer in the same millisecond, not a buffer that ever fills.
+const OBSERVATIONS: usize = 1_024;
+
+/// The checks end with their receiver and never before. If a bug ends them, nobody knows any more which server is
+/// alive: then the process ends as well, and the agent starts another.
+const CHECKS_RUN: &str = "the checks run for as long as the desk";
+
+struct Task {
+    desk: Desk,
+    publisher: Publisher,
+    /// Gone once it drains.
+    proxy: Option<Proxy>,
+    /// The latest counters.
+    stats: Stats,
+    reports: watch::Sender<crate::link::Report>,
+    observations: mpsc::Receiver<Seen>,
+    effects: Effects,
+}
+
+impl Task {
+    /// Runs the desk until `stop` is there.
+    async fn serve_until<T>(&mut self, stop: impl Future<Output = T>) -> T {
+        tokio::pin!(stop);
+        loop {
+            self.perform();
+            let wait = self.desk.deadline().since(clock::now()).as_duration();
+            tokio::select! {
+                stopped = &mut stop => return stopped,
+                seen = self.observations.recv() => self.observe(seen.expect(CHECKS_RUN)),
+                () = tokio::time::sleep(wait) => self.handle(Input::Timer),
+            }
+        }
+    }
+
+    /// Stops accepting, tells the agent so, and lets the cores finish. What it gives ends when they have, with how.
+    fn drain(&mut self, grace: Duration) -> impl Future<Output = String> + use<> {
+        self.handle(Input::Draining);
+        self.perform();
+        let (say, drained) = oneshot::channel();
+        let proxy = self.proxy.take();
+        // Not on the runtime's own threads for blocking work: those are waited for when we leave at once.
+        std::thread::spawn(move || say.send(proxy.map_or(0, |proxy| proxy.join(grace))));
+        async move {
+            match drained.await {
+                Ok(0) => "every exchange has finished".to_owned(),
+                Ok(left) => {
+                    let grace = grace.as_millis();
+                    format!("client connections cut off after proxy.grace, {grace} ms: {left}")
+                }
+                Err(_) => "the cores ended in disorder".to_owned(),
+            }
+        }
+    }
+
+    /// Takes in everything that has been observed by now, so that it becomes one snapshot and one report.
+    fn observe(&mut self, first: Seen) {
+        self.handle(Input::Observed(first));
+        while let Ok(seen) = self.observations.try_recv() {
+            self.handle(Input::Observed(seen));
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.desk.handle(clock::now(), clock::wall_ms(), input, &mut self.effects);
+    }
+
+    /// In this order: the cores first, then the agent, then the log.
+    fn perform(&mut self) {
+        let Effects { publish, report, events } = std::mem::take(&mut self.effects);
+        if publish {
+            self.publisher.publish(&self.desk);
+        }
+        if report {
+            if let Some(proxy) = &self.proxy {
+                self.stats = proxy.stats();
+            }
+            self.reports.send_replace(self.desk.report(clock::now(), &self.stats));
+        }
+        for event in events {
+            event.log();
+        }
+    }
+}
+
+/// Gives the cores their snapshots. A pool's turn outlives them, so that a server that comes or goes does not start
+/// the round again.
+pub(super) struct Publisher {
+    turns: Vec<Arc<Turn>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Publisher {
+    /// A publisher whose first snapshot is what the desk knows now.
+    pub(super) fn new(desk: &Desk) -> Self {
+        let turns = desk.rotation().map(|_| Arc::default()).collect();
+        let publisher = Self { turns, snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())) };
+        publisher.publish(desk);
+        publisher
+    }
+
+    /// What the cores read.
+    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
+    fn publish(&self, desk: &Desk) {
+        let rotations = desk.rotation().zip(&self.turns);
+        let rotations = rotations.map(|(servers, turn)| Rotation::new(servers, Arc::clone(turn)));
+        self.snapshot.store(Arc::new(Snapshot::new(rotations.collect())));
+    }
+}
+
+/// The signals that ask to stop.
+pub(super) struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// From here on SIGTERM and SIGINT do not kill but are waited for.
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
