@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::ha::DataPlane;
 use crate::link::{ProxyStatus, Report};
 use crate::net::clock;
+use crate::net::parent;
 use crate::net::pidfd::PidFd;
 use crate::vrrp::{Span, Time};
 
@@ -155,6 +156,7 @@ impl Keeper {
             .args(["proxy", "--config", "-", "--node", &self.launch.node, "--runtime-dir"])
             .arg(&self.launch.runtime_dir)
             .env_remove("NOTIFY_SOCKET")
+            .env(parent::VARIABLE, std::process::id().to_string())
             .stdin(Stdio::piped())
             .spawn()?;
         let pidfd = PidFd::open(child.id())?;
