@@ -34,14 +34,17 @@ pub(crate) struct Setup {
     pub(crate) node: usize,
 }
 
-/// The config and the node that this machine is. Warnings go to standard error.
+/// The config and the node that this machine is. Warnings go to standard error, unless the agent that hands its
+/// text on has said them already.
 pub(crate) fn node(global: &Global) -> Result<Setup, Failure> {
     let (file_name, text) = read(global)?;
     let style = Style::of(&stderr());
     let parsed = config::parse(&file_name, &text).map_err(|errors| {
         Failure::reported(Exit::Config, report(&file_name, &text, &errors.problems, style))
     })?;
-    say(&report(&file_name, &text, &parsed.warnings, style));
+    if file_name != "-" {
+        say(&report(&file_name, &text, &parsed.warnings, style));
+    }
     let node = machine::identify(&parsed.outline, global)
         .map_err(|unidentified| Failure::new(Exit::Config, unidentified))?;
     Ok(Setup { config: parsed.config, text, node })
