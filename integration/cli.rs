@@ -349,6 +349,16 @@ fn handover_says_what_was_done_or_why_not() {
 }
 
 #[test]
+fn a_command_that_the_agent_forbids_is_77() {
+    let place = Place::new("not-root");
+    let running = agent(&place, 1, |_| vec![Reply::Forbidden { why: "only root may do that".to_owned() }]);
+    let output = ask(&place.0, &["handover"]);
+    assert_exit(&output, 77);
+    assert_eq!(words(&output.stderr), "error: only root may do that\n");
+    running.join().expect("the agent");
+}
+
+#[test]
 fn an_answer_that_is_none_is_a_failure_that_names_the_agent() {
     let place = Place::new("strange");
     let running = agent(&place, 1, |_| vec![Reply::Done { message: String::new() }]);

@@ -117,7 +117,7 @@ impl Desk {
             }
             Request::Report(report) => return self.reported(report, from).await,
             Request::Handover { .. } | Request::Release if !may_command(from) => {
-                Reply::Refused { why: "only root may do that: try again with sudo".to_owned() }
+                Reply::Forbidden { why: "only root may do that: try again with sudo".to_owned() }
             }
             Request::Release => self.release().await?,
             Request::Handover { router, undo } => match self.pick(router.as_deref()) {

@@ -38,6 +38,7 @@ pub fn release(config: Option<(&Config, usize)>, runtime_dir: &Path) -> Result<R
     match ask_agent(runtime_dir) {
         Some(Reply::Done { message }) => return Ok(Released::ByAgent(message)),
         Some(Reply::Refused { why }) => return Err(Error::Failed(why)),
+        Some(Reply::Forbidden { why }) => return Err(Error::Privilege(why)),
         Some(Reply::Status(_) | Reply::Event(_)) | None => {}
     }
     let removed = runtime()?.block_on(ha::release(config));

@@ -15,6 +15,7 @@ pub(crate) fn handover(global: &Global, options: HandoverOptions) -> Result<(), 
     match client.ask(&Request::Handover { router, undo })? {
         Reply::Done { message } => Ok(writeln!(stdout(), "{message}")?),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
+        Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
         Reply::Status(_) | Reply::Event(_) => Err(client.strange("an answer to another question")),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn status(global: &Global, options: &StatusOptions) -> Result<(), Fai
         (true, false) if stdout().is_terminal() => redraw(global),
         (true, false) => follow(global, |reply| match reply {
             Reply::Event(stamped) => Some(event::line(stamped)),
-            Reply::Status(_) | Reply::Done { .. } | Reply::Refused { .. } => None,
+            Reply::Status(_) | Reply::Done { .. } | Reply::Refused { .. } | Reply::Forbidden { .. } => None,
         }),
     }
 }
@@ -49,8 +49,10 @@ fn follow(global: &Global, line: impl Fn(&Reply) -> Option<String>) -> Result<()
     client.send(&Request::Watch)?;
     loop {
         let Some(reply) = client.receive(TICK)? else { continue };
-        if let Reply::Refused { why } = &reply {
-            return Err(Failure::new(Exit::Failed, why));
+        match &reply {
+            Reply::Refused { why } => return Err(Failure::new(Exit::Failed, why)),
+            Reply::Forbidden { why } => return Err(Failure::new(Exit::Privilege, why)),
+            Reply::Status(_) | Reply::Event(_) | Reply::Done { .. } => {}
         }
         if let Some(line) = line(&reply) {
             let mut out = stdout().lock();
@@ -101,6 +103,7 @@ fn ask(client: &mut Client) -> Result<Status, Failure> {
     match client.ask(&Request::Status)? {
         Reply::Status(status) => Ok(*status),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
+        Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
         Reply::Event(_) | Reply::Done { .. } => Err(client.strange("an answer to another question")),
     }
 }

@@ -91,7 +91,7 @@ fn hear(read: io::Result<usize>, heard: &mut Vec<u8>) -> Result<(), Ended> {
     while let Some(end) = heard.iter().position(|byte| *byte == b'\n') {
         let line: Vec<_> = heard.drain(..=end).collect();
         match frame::decode(&line).map_err(Ended::Broken)? {
-            Reply::Refused { why } => return Err(Ended::Broken(why)),
+            Reply::Refused { why } | Reply::Forbidden { why } => return Err(Ended::Broken(why)),
             Reply::Status(_) | Reply::Event(_) | Reply::Done { .. } => {}
         }
     }

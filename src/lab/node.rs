@@ -110,7 +110,10 @@ impl Node {
     pub fn status(&self) -> Result<Status, Error> {
         match self.ask(&Request::Status)? {
             Reply::Status(status) => Ok(*status),
-            other @ (Reply::Event(_) | Reply::Done { .. } | Reply::Refused { .. }) => {
+            other @ (Reply::Event(_)
+            | Reply::Done { .. }
+            | Reply::Refused { .. }
+            | Reply::Forbidden { .. }) => {
                 Err(Error::new(format!("{} answered Status with {other:?}", self.name)))
             }
         }
@@ -123,7 +126,9 @@ impl Node {
     pub fn handover(&self, undo: bool) -> Result<String, Error> {
         match self.ask(&Request::Handover { router: None, undo })? {
             Reply::Done { message } => Ok(message),
-            Reply::Refused { why } => Err(Error::new(format!("{} refused the handover: {why}", self.name))),
+            Reply::Refused { why } | Reply::Forbidden { why } => {
+                Err(Error::new(format!("{} refused the handover: {why}", self.name)))
+            }
             other @ (Reply::Event(_) | Reply::Status(_)) => {
                 Err(Error::new(format!("{} answered Handover with {other:?}", self.name)))
             }

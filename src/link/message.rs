@@ -44,6 +44,11 @@ pub enum Reply {
         /// What was done, for a human.
         message: String,
     },
+    /// Whoever asks may not ask for this, and nothing has changed.
+    Forbidden {
+        /// Who may, and what to do.
+        why: String,
+    },
     /// The command was not carried out, and nothing has changed.
     Refused {
         /// Why, and what to do.
