@@ -150,7 +150,8 @@ pub(crate) struct Global {
         help_heading = "Options of every command"
     )]
     pub(crate) config: PathBuf,
-    /// Which node of the config this is [default: $VIPD_NODE, the hostname, or the node whose address is here]
+    /// Which node of the config this is [default: $VIPD_NODE, the hostname, or the node whose address is
+    /// here]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Options of every command")]
     pub(crate) node: Option<String>,
     /// Where agent.sock is [default: $RUNTIME_DIRECTORY or /run/vipd]

@@ -1,5 +1,5 @@
-//! How a command ends: sysexits(3) where it has a code that fits, so that systemd can tell a wrong config, which
-//! restarting does not mend, from a bad day.
+//! How a command ends: sysexits(3) where it has a code that fits, so that systemd can tell a wrong config,
+//! which restarting does not mend, from a bad day.
 
 use std::fmt;
 use std::io;

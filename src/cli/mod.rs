@@ -1,8 +1,8 @@
 //! Arguments, the client of `agent.sock`, and what is printed.
 //!
-//! Every command is a file with one function: it takes its arguments, prints its result to standard output and
-//! returns what went wrong as a [`Failure`], which carries the exit code. Nothing here decides anything about
-//! addresses or servers, and only this room reads the config file, `$VIPD_NODE` and the terminal.
+//! Every command is a file with one function: it takes its arguments, prints its result to standard output
+//! and returns what went wrong as a [`Failure`], which carries the exit code. Nothing here decides anything
+//! about addresses or servers, and only this room reads the config file, `$VIPD_NODE` and the terminal.
 
 mod args;
 mod check;

@@ -7,8 +7,8 @@ use super::exit::Failure;
 use super::run::failure;
 use super::{logs, setup};
 
-/// A config that cannot be used is no reason to leave an address behind: what carries our tag comes off, and the
-/// config's errors are said after that.
+/// A config that cannot be used is no reason to leave an address behind: what carries our tag comes off, and
+/// the config's errors are said after that.
 pub(crate) fn release(global: &Global) -> Result<(), Failure> {
     logs::start();
     let setup = setup::node(global);

@@ -10,8 +10,8 @@ use super::machine;
 use super::render::problem::report;
 use super::terminal::{Style, say};
 
-/// The file of `--config`: what it is called in messages, and its text. `-` is standard input: so the agent gives
-/// its proxy the very text that it checked.
+/// The file of `--config`: what it is called in messages, and its text. `-` is standard input: so the agent
+/// gives its proxy the very text that it checked.
 pub(crate) fn read(global: &Global) -> Result<(String, String), Failure> {
     let file_name = global.config.display().to_string();
     let text = match file_name.as_str() {
@@ -34,8 +34,8 @@ pub(crate) struct Setup {
     pub(crate) node: usize,
 }
 
-/// The config and the node that this machine is. Warnings go to standard error, unless the agent that hands its
-/// text on has said them already.
+/// The config and the node that this machine is. Warnings go to standard error, unless the agent that hands
+/// its text on has said them already.
 pub(crate) fn node(global: &Global) -> Result<Setup, Failure> {
     let (file_name, text) = read(global)?;
     let style = Style::of(&stderr());

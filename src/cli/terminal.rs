@@ -50,8 +50,8 @@ impl Style {
     }
 }
 
-/// Tells the operator something on standard error; nothing when it is empty. When even that is closed there is
-/// nobody left to tell.
+/// Tells the operator something on standard error; nothing when it is empty. When even that is closed there
+/// is nobody left to tell.
 pub(crate) fn say(words: &str) {
     if !words.is_empty() {
         let _nobody_listens = writeln!(std::io::stderr(), "{}", words.trim_end());

@@ -42,9 +42,9 @@ impl Config {
 }
 
 impl Outline {
-    /// The index of this machine's node: the one that `--node` names, or `$VIPD_NODE`, or the hostname (whole, or
-    /// up to its first dot), or the one whose address is on this machine. A name that was given and is not in the
-    /// file ends the search, so that a typing mistake never starts another node.
+    /// The index of this machine's node: the one that `--node` names, or `$VIPD_NODE`, or the hostname
+    /// (whole, or up to its first dot), or the one whose address is on this machine. A name that was given
+    /// and is not in the file ends the search, so that a typing mistake never starts another node.
     ///
     /// # Errors
     /// What was tried, and the nodes of the file.

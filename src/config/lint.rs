@@ -1,5 +1,5 @@
-//! What is allowed and still strange: warnings, never errors. Looked for only in a file without errors, so that no
-//! warning is the consequence of one.
+//! What is allowed and still strange: warnings, never errors. Looked for only in a file without errors, so
+//! that no warning is the consequence of one.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! TOML → raw → [`Config`]: every error at once, each with its line and column and what to write instead.
 //!
-//! [`parse`] walks the spanned TOML tree with [`table`]'s reader, which collects mistakes and goes on ([`raw`]),
-//! then [`resolve`] checks what concerns several places of the file: names, references, duplicates. [`lint`] looks
-//! for what is allowed and still strange. [`Config::identify`] says which node of the file this machine is.
+//! [`parse`] walks the spanned TOML tree with `table`'s reader, which collects mistakes and goes on
+//! (`raw`), then `resolve` checks what concerns several places of the file: names, references,
+//! duplicates. `lint` looks for what is allowed and still strange. [`Config::identify`] says which node of
+//! the file this machine is.
 //!
 //! This room must never open a file, ask the machine anything, or let an unchecked value out.
 

@@ -91,7 +91,8 @@ pub struct Errors {
 }
 
 impl fmt::Display for Errors {
-    /// One line a problem, `file:line:column: message; help`, for logs. People at a terminal get the lines shown.
+    /// One line a problem, `file:line:column: message; help`, for logs. People at a terminal get the lines
+    /// shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
             let (line, column) = line_column(&self.text, problem.place.start);

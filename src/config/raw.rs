@@ -1,7 +1,7 @@
 //! What the file says, as far as it could be read: typed values with their places, references still names.
 //!
-//! A field that is missing or wrong is `None` here; the error has been recorded when it was read. The rest of its
-//! table is kept, so that a pool with a bad check still has the name that a frontend refers to.
+//! A field that is missing or wrong is `None` here; the error has been recorded when it was read. The rest of
+//! its table is kept, so that a pool with a bad check still has the name that a frontend refers to.
 
 use std::net::{IpAddr, SocketAddr};
 

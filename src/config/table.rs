@@ -151,8 +151,8 @@ impl<'t, 'i, 'p, 'x> Table<'t, 'i, 'p, 'x> {
         self.problems.error(name.span(), format!("this release does not have `{key}` yet")).help("remove it");
     }
 
-    /// Ends the reading: every key that nobody asked for is an error, and so is every key that is lacking, unless
-    /// it is one that was misspelt.
+    /// Ends the reading: every key that nobody asked for is an error, and so is every key that is lacking,
+    /// unless it is one that was misspelt.
     pub(super) fn finish(mut self) {
         for (key, _) in self.entries.iter() {
             let name = key.get_ref().as_ref();

@@ -139,7 +139,8 @@ fn addresses_say_what_is_wrong_with_them() {
     for (wrong, expected) in [
         (
             "10.77.0.100",
-            "`10.77.0.100` has no prefix length; write \"10.77.0.100/24\" with the prefix length of its network, or \"10.77.0.100/32\"",
+            "`10.77.0.100` has no prefix length; write \"10.77.0.100/24\" with the prefix length of its \
+             network, or \"10.77.0.100/32\"",
         ),
         (
             "10.77.0.100/33",
@@ -147,11 +148,13 @@ fn addresses_say_what_is_wrong_with_them() {
         ),
         (
             "10.77.0.0/24",
-            "10.77.0.0 is the network itself, no host of 10.77.0.0/24; write the address that clients connect to, with the prefix length of its network",
+            "10.77.0.0 is the network itself, no host of 10.77.0.0/24; write the address that clients \
+             connect to, with the prefix length of its network",
         ),
         (
             "10.77.0.255/24",
-            "10.77.0.255 is its broadcast address, no host of 10.77.0.255/24; write the address that clients connect to, with the prefix length of its network",
+            "10.77.0.255 is its broadcast address, no host of 10.77.0.255/24; write the address that clients \
+             connect to, with the prefix length of its network",
         ),
         ("fd00::1/64", "`fd00::1` is IPv6, which this release does not have yet; use an IPv4 address"),
         ("224.0.0.18/32", "224.0.0.18 is a multicast address"),
@@ -195,7 +198,8 @@ fn what_later_releases_have_is_refused_by_name() {
     assert_problem(
         vrid,
         "vrid = 51\nversion = 2",
-        "2: this release does not speak VRRP version 2 yet; write 3, and let keepalived peers speak it with `vrrp_version 3`",
+        "2: this release does not speak VRRP version 2 yet; write 3, and let keepalived peers speak it with \
+         `vrrp_version 3`",
     );
     assert_problem(
         vrid,
@@ -237,7 +241,8 @@ fn numbers_outside_their_range_say_the_range() {
     assert_problem(
         "priority = 100",
         "priority = 0",
-        "0: a priority is 1 to 255; 0 is what a node sends when it gives up; write 2 to 254, or 255 for the owner",
+        "0: a priority is 1 to 255; 0 is what a node sends when it gives up; write 2 to 254, or 255 for the \
+         owner",
     );
     assert_problem(
         "priority = 100",
@@ -263,7 +268,8 @@ fn numbers_outside_their_range_say_the_range() {
     assert_problem(
         "\"/health\"",
         "\"/health\", expect = \"200-700\"",
-        "\"200-700\": `200-700` is no status and no range of statuses; write 200, \"200-399\" or [200, \"300-399\"], within 100-599",
+        "\"200-700\": `200-700` is no status and no range of statuses; write 200, \"200-399\" or [200, \
+         \"300-399\"], within 100-599",
     );
     assert_eq!(
         problems(&format!("{SMALL}[limits]\nhead = \"2GiB\"")),
@@ -288,15 +294,18 @@ fn advert_intervals_are_whole_hundredths_of_a_second_within_the_protocol() {
         ("\"100\"", "\"100\": `100` is not a length of time; write a unit: \"100ms\" or \"100s\""),
         (
             "\"125ms\"",
-            "\"125ms\": an advert interval is sent in whole hundredths of a second; write \"120ms\" or \"130ms\"",
+            "\"125ms\": an advert interval is sent in whole hundredths of a second; write \"120ms\" or \
+             \"130ms\"",
         ),
         (
             "\"0s\"",
-            "\"0s\": `0s` is outside the intervals of VRRP version 3; write \"10ms\" to \"40.95s\"; 100ms takes over in about 0.36 s",
+            "\"0s\": `0s` is outside the intervals of VRRP version 3; write \"10ms\" to \"40.95s\"; 100ms \
+             takes over in about 0.36 s",
         ),
         (
             "\"41s\"",
-            "\"41s\": `41s` is outside the intervals of VRRP version 3; write \"10ms\" to \"40.95s\"; 100ms takes over in about 0.36 s",
+            "\"41s\": `41s` is outside the intervals of VRRP version 3; write \"10ms\" to \"40.95s\"; 100ms \
+             takes over in about 0.36 s",
         ),
         ("\"1sec\"", "\"1sec\": `1sec` is not a length of time; write \"1s\""),
     ] {
@@ -330,7 +339,8 @@ fn names_and_ids_that_must_be_unique_show_where_they_were_first_used() {
     let router = "[[frontend]]";
     let second = |interface: &str, vrid: u8| {
         format!(
-            "[[vrrp]]\nname = \"db\"\ninterface = \"{interface}\"\nvrid = {vrid}\naddresses = [\"10.77.0.101/24\"]\n{router}"
+            "[[vrrp]]\nname = \"db\"\ninterface = \"{interface}\"\nvrid = {vrid}\naddresses = \
+             [\"10.77.0.101/24\"]\n{router}"
         )
     };
     assert_problem(
@@ -359,27 +369,32 @@ fn what_is_strange_is_a_warning_and_the_config_is_usable() {
     warning(
         "10.77.0.100:80",
         "10.77.0.7:80",
-        "\"10.77.0.7:80\": 10.77.0.7 is no address of a [[vrrp]]: it does not move on a failover; addresses that move: 10.77.0.100",
+        "\"10.77.0.7:80\": 10.77.0.7 is no address of a [[vrrp]]: it does not move on a failover; addresses \
+         that move: 10.77.0.100",
     );
     warning(
         "priority = 100",
         "priority = 1",
-        "1: priority 1 is what a node competes with while it is not fit to serve; write 2 to 254: this node could not be told from an unfit one",
+        "1: priority 1 is what a node competes with while it is not fit to serve; write 2 to 254: this node \
+         could not be told from an unfit one",
     );
     warning(
         "priority = 100",
         "priority = 255",
-        "255: priority 255 is for the node whose own address is the virtual one; write 254 or less: 255 takes over at once when it starts, whatever `preempt` says",
+        "255: priority 255 is for the node whose own address is the virtual one; write 254 or less: 255 \
+         takes over at once when it starts, whatever `preempt` says",
     );
     warning(
         "10.77.0.2",
         "10.77.0.100",
-        "100: 10.77.0.100 is this node's own address, so its priority should be 255; write 255, or use a virtual address that no machine has",
+        "100: 10.77.0.100 is this node's own address, so its priority should be 255; write 255, or use a \
+         virtual address that no machine has",
     );
     warning(
         "10.77.0.12:8080",
         "10.77.0.11:8080",
-        "\"10.77.0.11:8080\": two servers of this pool are 10.77.0.11:8080: it gets the requests of both; use one server with a `weight`",
+        "\"10.77.0.11:8080\": two servers of this pool are 10.77.0.11:8080: it gets the requests of both; \
+         use one server with a `weight`",
     );
     warning(
         "10.77.0.12:8080",
@@ -389,12 +404,14 @@ fn what_is_strange_is_a_warning_and_the_config_is_usable() {
     warning(
         "{ http = \"/health\" }",
         "{ tcp = true, interval = \"200ms\" }",
-        "{ tcp = true, interval = \"200ms\" }: a check may take 1s, longer than its interval of 200ms; add timeout = \"200ms\", or a server that hangs is found out late",
+        "{ tcp = true, interval = \"200ms\" }: a check may take 1s, longer than its interval of 200ms; add \
+         timeout = \"200ms\", or a server that hangs is found out late",
     );
     warning(
         "[[pool]]",
         "[[pool]]\nname = \"spare\"\nserver = [{ name = \"a\", address = \"10.77.0.9:80\" }]\n[[pool]]",
-        "\"spare\": no frontend uses the pool `spare`; add a [[frontend]] with pool = \"spare\", or remove the pool",
+        "\"spare\": no frontend uses the pool `spare`; add a [[frontend]] with pool = \"spare\", or remove \
+         the pool",
     );
     for fine in ["0.0.0.0:80", "127.0.0.1:80"] {
         assert_eq!(problems(&with("10.77.0.100:80", fine)), [""; 0]);
@@ -528,7 +545,7 @@ proptest! {
             let end = (at + length).min(bytes.len());
             bytes.splice(at..end, insert.bytes());
         }
-        let text = String::from_utf8(bytes).expect("cuts of ASCII, inserts of whole characters");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Err(errors) = parse("damaged", &text) {
             prop_assert!(!errors.problems.is_empty());
             for problem in &errors.problems {

@@ -1,6 +1,7 @@
 //! The checked configuration: what the program means, after every question about the text has been answered.
 //!
-//! No `Option` here means "default", no string is an address, every reference to a pool is an index that exists.
+//! No `Option` here means "default", no string is an address, every reference to a pool is an index that
+//! exists.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

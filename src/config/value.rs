@@ -31,8 +31,8 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(name.to_owned())
 }
 
-/// A network interface: 1 to 15 bytes (IFNAMSIZ of linux/if.h, its zero byte taken off) of printable ASCII without
-/// `/` and `:`, which the kernel refuses or reads as an alias.
+/// A network interface: 1 to 15 bytes (IFNAMSIZ of linux/if.h, its zero byte taken off) of printable ASCII
+/// without `/` and `:`, which the kernel refuses or reads as an alias.
 pub(super) fn interface(value: &DeValue<'_>) -> Result<String, Wrong> {
     let name = text(value)?;
     let odd = |c: char| !c.is_ascii_graphic() || "/:".contains(c);

@@ -6,7 +6,8 @@ use crate::config::{Problem, Severity};
 
 use super::super::terminal::Style;
 
-/// Every problem with `file:line:column`, the line, a mark below the place and what to write; empty without problems.
+/// Every problem with `file:line:column`, the line, a mark below the place and what to write; empty without
+/// problems.
 pub(crate) fn report(file_name: &str, text: &str, problems: &[Problem], style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
