@@ -35,8 +35,7 @@ fn the_cable_is_pulled_and_plugged_back_in() {
         .expect("lb1 cannot reach them");
     let plugged = pair.lab.plug("lb1").expect("plugged");
     pair.moved_to("lb1", plugged);
-    let tally = pair.tally(plugged);
-    assert_eq!(tally.failed, 0, "{tally:?}\n{}", pair.explain());
+    pair.assert_smooth(plugged);
 }
 
 #[test]
@@ -187,8 +186,7 @@ fn a_node_that_reaches_no_server_yields_to_one_that_does() {
         pair.on("lb1", &format!("ip route del blackhole 10.77.0.{app}/32"));
     }
     pair.moved_to("lb1", mended);
-    let tally = pair.tally(mended);
-    assert_eq!(tally.failed, 0, "the return fails no request: {tally:?}\n{}", pair.explain());
+    pair.assert_smooth(mended);
 }
 
 #[test]
@@ -252,8 +250,7 @@ fn a_node_that_rejoins_preempts_and_fails_no_request() {
     let joined = Moment::now();
     pair.start_nodes(&["lb1"]);
     pair.moved_to("lb1", joined);
-    let tally = pair.tally(joined);
-    assert_eq!(tally.failed, 0, "{tally:?}\n{}", pair.explain());
+    pair.assert_smooth(joined);
     let first = pair.advert_of("lb1", joined);
     let priority = first.advert().map(|advert| advert.priority);
     assert_eq!(priority, Some(200), "it competes at its own priority only when it can serve");
@@ -269,8 +266,7 @@ fn a_handover_moves_the_address_and_only_to_somebody() {
     let back = Moment::now();
     pair.node("lb1").handover(true).expect("undone");
     pair.moved_to("lb1", back);
-    let tally = pair.tally(asked);
-    assert!(tally.failed <= 5, "{tally:?}");
+    pair.assert_smooth(asked);
 
     pair.node("lb2").signal(Signal::SIGTERM).expect("signalled");
     pair.node_mut("lb2").process().wait(PATIENCE).expect("waited").expect("it ends");

@@ -181,6 +181,14 @@ impl Pair {
         self.traffic().tally(from, Moment::now())
     }
 
+    /// No request since `from` was turned away. Those that were on their way while the address moved may have broken:
+    /// their connection ended where the address no longer is. At one request every 2 ms that is one a move, rarely two.
+    pub(crate) fn assert_smooth(&self, from: Moment) {
+        let tally = self.tally(from);
+        let refused = tally.reasons.keys().any(|why| why.starts_with("status") || why.contains("refused"));
+        assert!(tally.failed <= 5 && !refused, "{tally:?}\n{}", self.explain());
+    }
+
     /// Adverts seen since `from`.
     pub(crate) fn adverts(&self, from: Moment) -> Vec<Frame> {
         let frames = self.capture.between(from, Moment::now());
