@@ -86,7 +86,12 @@ impl Client {
 
     fn gone(&self, error: &std::io::Error) -> Failure {
         let path = self.path.display();
-        Failure::new(Exit::Unavailable, format_args!("the agent behind {path} is gone: {error}"))
+        let how = if error.kind() == ErrorKind::UnexpectedEof {
+            "it closed the connection".to_owned()
+        } else {
+            error.to_string()
+        };
+        Failure::new(Exit::Unavailable, format_args!("the agent behind {path} is gone: {how}"))
     }
 }
 

@@ -15,8 +15,11 @@ use super::terminal::{Ink, Style};
 /// How often a watched status is drawn again when nothing happens, so that its ages go on.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Clears the terminal and goes to its top left corner (ECMA-48 CUP, ED).
-const CLEAR: &str = "\x1b[H\x1b[2J";
+/// To the top left corner of the terminal; clear to the end of the line; clear to the end of the terminal
+/// (ECMA-48 CUP, EL, ED). Drawn over in one piece, the text does not flicker.
+const HOME: &str = "\x1b[H";
+const END_OF_LINE: &str = "\x1b[K\n";
+const END_OF_SCREEN: &str = "\x1b[J";
 
 /// Prints the status once, or goes on until it is interrupted.
 pub(crate) fn status(global: &Global, options: &StatusOptions) -> Result<(), Failure> {
@@ -72,7 +75,8 @@ fn redraw(global: &Global) -> Result<(), Failure> {
             return Err(failure);
         }
         let style = Style::of(&stdout());
-        draw(&format!("{}\n", style.paint(Ink::Bad, &failure.to_string())))?;
+        let gone = style.paint(Ink::Bad, &failure.to_string());
+        draw(&format!("{gone}\nwaiting for it to come back; Ctrl-C ends\n"))?;
         (events, asked) = loop {
             std::thread::sleep(TICK);
             if let (Ok(events), Ok(asked)) = (Client::connect(&runtime_dir), Client::connect(&runtime_dir)) {
@@ -93,9 +97,9 @@ fn watch(events: &mut Client, asked: &mut Client) -> Result<(), Failure> {
 }
 
 fn draw(text: &str) -> Result<(), Failure> {
+    let frame = format!("{HOME}{}{END_OF_SCREEN}", text.replace('\n', END_OF_LINE));
     let mut out = stdout().lock();
-    out.write_all(CLEAR.as_bytes())?;
-    out.write_all(text.as_bytes())?;
+    out.write_all(frame.as_bytes())?;
     Ok(out.flush()?)
 }
 

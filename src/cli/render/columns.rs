@@ -10,9 +10,9 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Text from the left.
+    /// Text from the left. Reasons may hold words of a server: none of them can move the cursor.
     pub(super) fn left(text: impl ToString) -> Self {
-        Self { text: text.to_string(), ink: None, right: false }
+        Self { text: text.to_string().replace(char::is_control, "?"), ink: None, right: false }
     }
 
     /// A number, from the right.

@@ -4,7 +4,8 @@ use crate::event::Stamped;
 
 use super::time::utc;
 
-/// `2026-11-20T15:58:56.123Z lb1 web: Backup → Active: no advert for 361 ms`.
+/// One line whatever the words are: `2026-11-20T15:58:56.123Z lb1 web: Backup → Active: no advert for 361 ms`.
 pub(crate) fn line(stamped: &Stamped) -> String {
-    format!("{} {} {}", utc(stamped.at_ms), stamped.node, stamped.event)
+    let event = stamped.event.to_string().replace(char::is_control, "?");
+    format!("{} {} {event}", utc(stamped.at_ms), stamped.node)
 }

@@ -47,7 +47,8 @@ fn why_none(pool: &PoolReport) -> String {
         }
     }
     let list = reasons.iter().map(|(reason, names)| format!("{}: {reason}", names.join(", ")));
-    format!("  every request gets 503: {}\n", list.collect::<Vec<_>>().join("; "))
+    let list = list.collect::<Vec<_>>().join("; ").replace(char::is_control, "?");
+    format!("  every request gets 503: {list}\n")
 }
 
 fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {

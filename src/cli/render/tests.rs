@@ -250,6 +250,15 @@ fn an_event_is_one_line_with_its_moment() {
 }
 
 #[test]
+fn words_of_a_stranger_cannot_move_the_cursor() {
+    let mut status = troubled();
+    let report = status.proxy.as_mut().and_then(|proxy| proxy.report.as_mut()).expect("there is one");
+    report.pools[0].servers[0].reason = "HTTP 500 \x1b[2J\ngone".to_owned();
+    let text = status::text(&status, NOW, Style::Plain);
+    assert!(text.contains("HTTP 500 ?[2J?gone\n") && !text.contains('\x1b'), "{text}");
+}
+
+#[test]
 fn dates_are_right_at_the_edges_of_the_calendar() {
     for (seconds, text) in [
         (0, "1970-01-01T00:00:00.000Z"),
