@@ -30,6 +30,8 @@ pub mod story;
 mod switch;
 mod sysctl;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod traffic;
 

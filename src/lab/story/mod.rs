@@ -7,23 +7,46 @@ mod keep;
 mod narrator;
 mod report;
 mod stages;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod world;
 
 use super::{Error, LabDir, cell};
+use crate::vrrp::Centis;
 use cell::Cell;
 use report::Report;
 use timeline::Timeline;
 use world::World;
 
-/// The config of both nodes.
+/// The config of both nodes, and the interval in it.
 const CONFIG: &str = include_str!("../../../config/lab.toml");
+const INTERVAL: Centis = Centis::new(10).expect("an interval of the protocol");
 
 /// What the command line says about the lab.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Leave it running after the story, until Ctrl-C.
     pub keep: bool,
+    /// Only the steady state and the cable.
+    pub quick: bool,
+    /// How often the Active advertises, instead of what the lab's config says.
+    pub advert_interval: Option<Centis>,
+}
+
+impl Options {
+    fn interval(self) -> Centis {
+        self.advert_interval.unwrap_or(INTERVAL)
+    }
+
+    /// The config of both nodes.
+    fn config(self) -> String {
+        CONFIG.replace(&line(INTERVAL), &line(self.interval()))
+    }
+}
+
+fn line(interval: Centis) -> String {
+    format!("advert_interval = \"{interval}\"")
 }
 
 /// The whole command: exit code 0 when everything happened as it should, 1 when something did not, 77 without the right
@@ -44,14 +67,14 @@ pub fn command(options: Options) -> u8 {
 fn tell(options: Options, cell: &Cell) -> Result<Report, Error> {
     let timeline = Timeline::start();
     let mut report = Report::default();
-    let mut world = match World::build(LabDir::existing(&cell.dir), &timeline) {
+    let mut world = match World::build(LabDir::existing(&cell.dir), &options.config(), &timeline) {
         Ok(world) => world,
         Err(error) => {
             timeline.finish();
             return Err(error);
         }
     };
-    let told = stages::tell(&mut world, &timeline, &mut report);
+    let told = stages::tell(options, &mut world, &timeline, &mut report);
     world.hush();
     timeline.finish();
     println!("{report}");

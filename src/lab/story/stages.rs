@@ -2,32 +2,63 @@
 
 use std::time::Duration;
 
+use super::Options;
 use super::report::{Report, Row};
 use super::timeline::Timeline;
 use super::world::{APPS, TARGETS, VIP, World};
 use crate::event::Event;
 use crate::lab::{Error, Moment, Node, Pace, Tally};
 use crate::link::{PoolReport, ServerState, Status};
-use crate::vrrp::Role;
+use crate::vrrp::timing::{active_down_interval, skew_time};
+use crate::vrrp::{Centis, Priority, Role, Span};
 
-/// How long anything may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
 /// Requests of the steady state.
 const STEADY: usize = 900;
-/// Requests that may fail when nothing is lost: a node gives the address away in good order, or a server dies that
-/// others stand in for.
-const ORDERLY: usize = 10;
-/// Requests that may fail at a takeover after priority 0: Skew_Time at priority 100 (61 ms) and as much again.
-const RESIGNED: usize = 60;
-/// Requests that may fail at a takeover after silence: Active_Down_Interval (361 ms) and half of it again.
-const SILENT: usize = 270;
+
+/// What is expected, which depends on how often the Active advertises.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long anything may take that must happen.
+    patience: Duration,
+    /// Requests that may fail when nothing is lost: a node gives the address away in good order, or a server dies
+    /// that others stand in for.
+    orderly: usize,
+    /// Requests that may fail at a takeover after priority 0: Skew_Time of lb2 and as much again.
+    resigned: usize,
+    /// Requests that may fail at a takeover after silence: Active_Down_Interval of lb2 and half of it again.
+    silent: usize,
+}
+
+impl Limits {
+    fn at(interval: Centis) -> Self {
+        let backup = Priority::new(100);
+        let requests = |span: Span| {
+            let every = Pace::default().every.as_micros();
+            usize::try_from(u128::from(span.as_micros()) / every).unwrap_or(usize::MAX)
+        };
+        Self {
+            patience: Duration::from_secs(10) + interval.span().as_duration() * 8,
+            orderly: 10,
+            resigned: 2 * requests(skew_time(backup, interval)) + 30,
+            silent: requests(active_down_interval(backup, interval)) * 3 / 2 + 30,
+        }
+    }
+}
 
 /// The whole story.
-pub(super) fn tell(world: &mut World, timeline: &Timeline, report: &mut Report) -> Result<(), Error> {
-    let mut story = Story { world, timeline, report };
+pub(super) fn tell(
+    options: Options,
+    world: &mut World,
+    timeline: &Timeline,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut story = Story { world, timeline, report, limits: Limits::at(options.interval()) };
     story.steady_state()?;
+    if options.quick {
+        return story.cable_pulled();
+    }
     story.application_server_killed()?;
     story.cable_pulled()?;
     story.handover()?;
@@ -38,6 +69,7 @@ struct Story<'a> {
     world: &'a mut World,
     timeline: &'a Timeline,
     report: &'a mut Report,
+    limits: Limits,
 }
 
 /// A move of the address that is to happen.
@@ -50,13 +82,13 @@ struct Move<'a> {
 
 impl Story<'_> {
     fn steady_state(&mut self) -> Result<(), Error> {
-        self.timeline.stage("1. Steady state: lb1 is Active, requests go round robin");
-        self.world.node("lb1").wait_for_role(Role::Active, PATIENCE)?;
-        self.world.node("lb2").wait_for("Backup with healthy pools", PATIENCE, |status| {
+        self.timeline.stage("Steady state: lb1 is Active, requests go round robin");
+        self.world.node("lb1").wait_for_role(Role::Active, self.limits.patience)?;
+        self.world.node("lb2").wait_for("Backup with healthy pools", self.limits.patience, |status| {
             status.routers.iter().all(|router| router.role == Role::Backup && router.peer.is_some())
                 && all_up(status)
         })?;
-        self.world.node("lb1").wait_for("healthy pools", PATIENCE, all_up)?;
+        self.world.node("lb1").wait_for("healthy pools", self.limits.patience, all_up)?;
         let from = Moment::now();
         self.world.send(Pace::default(), self.timeline)?;
         self.timeline
@@ -69,13 +101,13 @@ impl Story<'_> {
     }
 
     fn application_server_killed(&mut self) -> Result<(), Error> {
-        self.timeline.stage("2. An application server is killed, and comes back");
+        self.timeline.stage("An application server is killed, and comes back");
         let from = Moment::now();
         self.world.app("app2")?.kill();
         self.timeline.act(from, "app2 killed (SIGKILL)");
         self.wait_for_server("app2", ServerState::Down)?;
         self.well(Moment::now(), WELL)?;
-        self.measure("app2 killed", None, from, ORDERLY)?;
+        self.measure("app2 killed", None, from, self.limits.orderly)?;
 
         let from = Moment::now();
         self.timeline.act(from, "app2 started again");
@@ -87,29 +119,31 @@ impl Story<'_> {
     }
 
     fn cable_pulled(&mut self) -> Result<(), Error> {
-        self.timeline.stage("3. The cable of lb1 is pulled, and plugged back in");
-        let pulled = Move { event: "cable of lb1 pulled", to: "lb2", may_fail: SILENT };
+        self.timeline.stage("The cable of lb1 is pulled, and plugged back in");
+        let pulled = Move { event: "cable of lb1 pulled", to: "lb2", may_fail: self.limits.silent };
         self.moves(&pulled, |world| world.lab.unplug("lb1"))?;
-        let plugged = Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: ORDERLY };
+        let plugged =
+            Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: self.limits.orderly };
         self.moves(&plugged, |world| world.lab.plug("lb1"))
     }
 
     fn handover(&mut self) -> Result<(), Error> {
-        self.timeline.stage("4. lb1 hands over, for maintenance, and takes part again");
-        let away = Move { event: "vipd handover on lb1", to: "lb2", may_fail: RESIGNED };
+        self.timeline.stage("lb1 hands over, for maintenance, and takes part again");
+        let away = Move { event: "vipd handover on lb1", to: "lb2", may_fail: self.limits.resigned };
         self.moves(&away, |world| ask(world.node("lb1"), false))?;
-        let back = Move { event: "vipd handover --undo on lb1", to: "lb1", may_fail: ORDERLY };
+        let back = Move { event: "vipd handover --undo on lb1", to: "lb1", may_fail: self.limits.orderly };
         self.moves(&back, |world| ask(world.node("lb1"), true))
     }
 
     fn proxy_killed(&mut self) -> Result<(), Error> {
-        self.timeline.stage("5. The proxy of lb1 is killed, and started again by its agent");
-        let killed = Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: RESIGNED };
+        self.timeline.stage("The proxy of lb1 is killed, and started again by its agent");
+        let killed =
+            Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: self.limits.resigned };
         self.moves(&killed, |world| {
             let at = Moment::now();
             world.node("lb1").kill_proxy().map(|()| at)
         })?;
-        let back = Move { event: "proxy of lb1 serves again", to: "lb1", may_fail: ORDERLY };
+        let back = Move { event: "proxy of lb1 serves again", to: "lb1", may_fail: self.limits.orderly };
         self.moves(&back, |_| Ok(Moment::now()))
     }
 
@@ -125,18 +159,19 @@ impl Story<'_> {
         let mac = self.world.lab.host(to).mac();
         let from = act(self.world)?;
         self.timeline.act(from, event);
-        let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {PATIENCE:?}"));
+        let patience = self.limits.patience;
+        let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {patience:?}"));
 
         let capture = &self.world.capture;
-        let advert = capture.wait_for(from, PATIENCE, |frame| {
+        let advert = capture.wait_for(from, self.limits.patience, |frame| {
             frame.source == mac && frame.advert().is_some_and(|advert| advert.priority > 0)
         });
         let advert = advert.ok_or_else(|| missing("advert"))?;
-        let announced = capture.wait_for(from, PATIENCE, |frame| {
+        let announced = capture.wait_for(from, self.limits.patience, |frame| {
             frame.gratuitous().is_some_and(|arp| arp.sender == VIP && arp.sender_mac == mac)
         });
         let announced = announced.ok_or_else(|| missing("gratuitous ARP"))?;
-        let active = node.events().wait(mark, PATIENCE, |events| {
+        let active = node.events().wait(mark, self.limits.patience, |events| {
             let became = |event: &Event| matches!(event, Event::Moved { to: Role::Active, .. });
             events.iter().any(|stamped| became(&stamped.event)).then_some(())
         });
@@ -149,8 +184,9 @@ impl Story<'_> {
 
     /// Waits until `count` requests sent from `from` on have succeeded in a row.
     fn well(&self, from: Moment, count: usize) -> Result<(), Error> {
-        let well = self.world.traffic()?.wait_for_successes(from, count, PATIENCE);
-        let never = || Error::new(format!("no {count} requests in a row were answered within {PATIENCE:?}"));
+        let well = self.world.traffic()?.wait_for_successes(from, count, self.limits.patience);
+        let patience = self.limits.patience;
+        let never = || Error::new(format!("no {count} requests in a row were answered within {patience:?}"));
         well.map(drop).ok_or_else(never)
     }
 
@@ -206,7 +242,7 @@ impl Story<'_> {
     /// Waits until the Active node has seen that `server` is `state` in every pool.
     fn wait_for_server(&self, server: &str, state: ServerState) -> Result<(), Error> {
         let what = format!("{server} {state:?} in every pool");
-        let seen = self.world.node("lb1").wait_for(&what, PATIENCE, |status| {
+        let seen = self.world.node("lb1").wait_for(&what, self.limits.patience, |status| {
             pools(status)
                 .iter()
                 .all(|pool| pool.servers.iter().any(|report| report.name == server && report.state == state))

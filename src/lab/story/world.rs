@@ -2,9 +2,8 @@
 
 use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::CONFIG;
 use super::timeline::Timeline;
 use crate::lab::{
     AppServer, Capture, Error, Flavour, Lab, LabDir, Moment, Node, Pace, Setup, Topology, Traffic,
@@ -30,7 +29,7 @@ pub(super) struct World {
 
 impl World {
     /// Builds the hosts, starts the application servers, the capture and both nodes. No requests yet.
-    pub(super) fn build(dir: LabDir, timeline: &Timeline) -> Result<Self, Error> {
+    pub(super) fn build(dir: LabDir, config: &str, timeline: &Timeline) -> Result<Self, Error> {
         let topology = Topology::pair();
         let lab = Lab::build_in(dir, &topology)?;
         let names: Vec<_> = topology.hosts.iter().map(|host| host.name.as_str()).collect();
@@ -44,7 +43,7 @@ impl World {
         timeline.act(Moment::now(), &format!("application servers on {}: {what}", APPS.join(", ")));
         let capture = Capture::start_with(lab.host("client"), timeline.frames())?;
         let binary = env::current_exe().map_err(Error::at("finding this program"))?;
-        let nodes = start_nodes(&lab, &binary, timeline)?;
+        let nodes = start_nodes(&lab, config, &binary, timeline)?;
         Ok(Self { traffic: None, capture, nodes, apps, lab, binary })
     }
 
@@ -89,10 +88,10 @@ impl World {
     }
 }
 
-fn start_nodes(lab: &Lab, binary: &std::path::Path, timeline: &Timeline) -> Result<[Node; 2], Error> {
-    let config = lab.dir().join("vipd.toml");
-    std::fs::write(&config, CONFIG).map_err(Error::at(format_args!("writing {}", config.display())))?;
-    let setup = Setup { binary: binary.to_owned(), config };
+fn start_nodes(lab: &Lab, config: &str, binary: &Path, timeline: &Timeline) -> Result<[Node; 2], Error> {
+    let file = lab.dir().join("vipd.toml");
+    std::fs::write(&file, config).map_err(Error::at(format_args!("writing {}", file.display())))?;
+    let setup = Setup { binary: binary.to_owned(), config: file };
     let start = |name: &str| Node::start_with(lab, name, &setup, timeline.events());
     let nodes = std::thread::scope(|scope| {
         let second = scope.spawn(|| start("lb2"));

@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use super::{Exchange, Frame, Journal, Mac, Moment, Outcome, Tally};
+
+const AT: Moment = Moment::from_micros(7);
+
+#[test]
+fn advert_is_read_to_where_ip_says_it_ends() {
+    let mut bytes = vec![1, 0, 0x5e, 0, 0, 18, 2, 0, 10, 77, 0, 1, 8, 0];
+    bytes.extend([0x45, 0xc0, 0, 32, 0, 0, 0x40, 0, 255, 112, 0, 0, 10, 77, 0, 1, 224, 0, 0, 18]);
+    bytes.extend([0x31, 51, 200, 1, 0x00, 0x64, 0xab, 0xcd, 10, 77, 0, 100]);
+    bytes.extend([0; 14]);
+    let frame = Frame::parse(AT, &bytes).expect("an advert");
+    assert_eq!((frame.at, frame.source), (AT, Mac([2, 0, 10, 77, 0, 1])));
+    let advert = frame.advert().expect("an advert");
+    assert_eq!((advert.ttl, advert.tos, advert.version), (255, 0xc0, 3));
+    assert_eq!((advert.vrid, advert.priority, advert.interval), (51, 200, 100));
+    assert_eq!(advert.addresses, ["10.77.0.100".parse::<std::net::Ipv4Addr>().expect("an address")]);
+    for cut in 0..46 {
+        assert_eq!(Frame::parse(AT, &bytes[..cut]), None, "cut to {cut} bytes");
+    }
+}
+
+#[test]
+fn arp_is_gratuitous_when_it_asks_for_its_own_sender() {
+    let arp = |sender: u8, target: u8| {
+        let mut bytes = vec![0xff; 6];
+        bytes.extend([
+            2, 0, 10, 77, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 10, 77, 0, 2, 10, 77, 0, sender,
+        ]);
+        bytes.extend([0, 0, 0, 0, 0, 0, 10, 77, 0, target]);
+        Frame::parse(AT, &bytes).expect("ARP")
+    };
+    assert!(arp(100, 100).gratuitous().is_some());
+    assert!(arp(2, 100).gratuitous().is_none());
+}
+
+#[test]
+fn other_frames_are_left_alone() {
+    let mut bytes = vec![0; 60];
+    bytes[12] = 0x86;
+    bytes[13] = 0xdd;
+    assert_eq!(Frame::parse(AT, &bytes), None);
+}
+
+#[test]
+fn tally_counts_what_was_sent_in_its_stretch_whenever_it_ended() {
+    let exchange = |sent: u64, outcome: Outcome| Exchange {
+        sent: Moment::from_micros(sent),
+        took: Duration::from_micros(500),
+        target: 0,
+        outcome,
+    };
+    let answered = |status: u16| Outcome::Answered { status, server: Some("app1".into()) };
+    let exchanges = [
+        exchange(1_000, answered(200)),
+        exchange(3_000, answered(200)),
+        exchange(7_000, answered(200)),
+        exchange(5_000, Outcome::Failed { why: "timed out".into() }),
+        exchange(9_000, answered(503)),
+        exchange(11_000, answered(200)),
+    ];
+    let tally = Tally::of(&exchanges, Moment::from_micros(3_000), Moment::from_micros(11_000));
+    assert_eq!((tally.requests, tally.failed), (4, 2));
+    assert_eq!(tally.served[&(0, "app1".to_owned())], 2);
+    assert_eq!((tally.reasons["timed out"], tally.reasons["status 503"]), (1, 1));
+    assert_eq!(tally.longest_gap, Duration::from_micros(4_000));
+    let silent = Tally::of(&[], Moment::from_micros(10), Moment::from_micros(40));
+    assert_eq!(silent.longest_gap, Duration::from_micros(30));
+}
+
+#[test]
+fn journal_wakes_whoever_waits_and_gives_up_in_time() {
+    let journal = Journal::new();
+    journal.push(1);
+    let mark = journal.mark();
+    assert_eq!(journal.wait(mark, Duration::ZERO, |new| new.first().copied()), None);
+    let writer = journal.clone();
+    let thread = std::thread::spawn(move || (2..=3).for_each(|n| writer.push(n)));
+    let seen = journal.wait(mark, Duration::from_secs(60), |new| (new.len() == 2).then(|| new.to_vec()));
+    assert_eq!(seen, Some(vec![2, 3]));
+    thread.join().expect("the writer is done");
+}
