@@ -5,8 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use pnet::datalink::{self, Channel};
-use vipd::lab::{AppServer, Capture, Flavour, Lab, Mac, Moment, Outcome, Pace, Topology, Traffic};
-use vipd::vrrp::Cidr;
+use vipd::event::Event;
+use vipd::lab::{
+    AppServer, Capture, Flavour, Lab, Mac, Moment, Node, Outcome, Pace, Setup, Topology, Traffic,
+};
+use vipd::vrrp::{Cidr, Role};
 
 const SOON: Duration = Duration::from_secs(5);
 const VIP: Cidr = Cidr { address: Ipv4Addr::new(10, 77, 0, 100), prefix: 24 };
@@ -222,4 +225,63 @@ fn namespaces_do_not_leak_into_the_caller() {
     assert_eq!(inside(), before);
     let bound = UdpSocket::bind("10.77.0.1:0");
     assert!(bound.is_err(), "the lab's address is not the machine's");
+}
+
+#[test]
+fn node_says_when_it_is_ready_how_it_stands_and_what_happens() {
+    let lab = lab();
+    let client = lab.host("client");
+    let capture = Capture::start(client).expect("capturing");
+    let config = lab.dir().join("vipd.toml");
+    std::fs::write(&config, ADDRESS_ONLY).expect("written");
+    let setup = Setup { binary: env!("CARGO_BIN_EXE_vipd").into(), config };
+    let from = Moment::now();
+    let mut node = Node::start(&lab, "lb1", &setup).expect("started");
+    let status = node.wait_for_role(Role::Active, SOON).expect("Active");
+    assert_eq!((status.node.as_str(), status.pid), ("lb1", node.pid()));
+    assert!(lab.host("lb1").holds(VIP.address).expect("addresses"));
+    let announced = capture.wait_for(from, SOON, |frame| frame.gratuitous().is_some()).expect("announced");
+    assert_eq!(announced.source, lab.host("lb1").mac());
+
+    let mark = node.events().mark();
+    lab.unplug("lb1").expect("unplugged");
+    let left = node.events().wait(mark, SOON, |events| {
+        let left = |event: &Event| matches!(event, Event::Moved { from: Role::Active, .. });
+        events.iter().any(|stamped| left(&stamped.event)).then_some(())
+    });
+    left.unwrap_or_else(|| panic!("{}", node.explain()));
+    let refused = node.wait_for_role(Role::Active, Duration::ZERO).expect_err("it has no cable");
+    assert!(refused.to_string().contains("no role Active"), "{refused}");
+    node.kill().expect("killed");
+    assert!(node.status().is_err());
+}
+
+/// An address without a proxy.
+const ADDRESS_ONLY: &str = r#"
+[[node]]
+name     = "lb1"
+address  = "10.77.0.1"
+priority = 200
+
+[[node]]
+name     = "lb2"
+address  = "10.77.0.2"
+priority = 100
+
+[[vrrp]]
+name      = "web"
+interface = "eth0"
+vrid      = 51
+addresses = ["10.77.0.100/24"]
+advert_interval = "10ms"
+"#;
+
+#[test]
+fn node_that_cannot_start_says_why() {
+    let lab = lab();
+    let config = lab.dir().join("vipd.toml");
+    std::fs::write(&config, "nonsense").expect("written");
+    let setup = Setup { binary: env!("CARGO_BIN_EXE_vipd").into(), config };
+    let error = Node::start(&lab, "lb1", &setup).expect_err("the config is nonsense").to_string();
+    assert!(error.contains("ended instead of getting ready") && error.contains("nonsense"), "{error}");
 }
