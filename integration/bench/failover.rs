@@ -7,6 +7,7 @@
 //! and, for real application servers, Nginx.
 
 mod pair;
+mod rest;
 mod round;
 mod table;
 
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use pair::Kind;
+use rest::Rest;
 use round::{Bed, EVENTS, Round};
 use vipd::lab::Error;
 
@@ -28,30 +30,39 @@ fn main() -> ExitCode {
     };
     let mut complete = true;
     for interval in &plan.intervals {
-        let measured: Vec<_> =
-            plan.pairs.iter().map(|kind| (*kind, measure(*kind, *interval, plan.rounds))).collect();
-        for (kind, error) in measured.iter().filter_map(|(kind, result)| Some((kind, result.as_ref().err()?)))
-        {
-            eprintln!("\n{kind} at {interval:?}: {error}");
-            complete = false;
+        let mut measured = Vec::new();
+        for kind in &plan.pairs {
+            match measure(*kind, *interval, plan.rounds) {
+                Ok(figures) => measured.push(figures),
+                Err(error) => {
+                    eprintln!("\n{kind} at {interval:?}: {error}");
+                    complete = false;
+                }
+            }
         }
-        let good: Vec<_> =
-            measured.into_iter().filter_map(|(kind, result)| Some((kind, result.ok()?))).collect();
-        table::print(*interval, plan.rounds, &good);
+        table::print(*interval, plan.rounds, &measured);
     }
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The rounds of each event, in the order of [`EVENTS`].
-fn measure(kind: Kind, interval: Duration, rounds: usize) -> Result<Vec<Vec<Round>>, Error> {
+/// What was measured of one pair at one interval.
+struct Measured {
+    kind: Kind,
+    /// What VRRP costs on the Active and on the Backup.
+    rest: [Rest; 2],
+    /// The rounds of each event, in the order of [`EVENTS`].
+    events: Vec<Vec<Round>>,
+}
+
+fn measure(kind: Kind, interval: Duration, rounds: usize) -> Result<Measured, Error> {
     let mut bed = Bed::build(kind, interval)?;
-    EVENTS
-        .iter()
-        .map(|event| {
-            eprintln!("{kind}, adverts every {interval:?}: {event}, {rounds} rounds");
-            (0..rounds).map(|_| bed.round(*event)).collect()
-        })
-        .collect()
+    let rest = bed.rest()?;
+    let mut events = Vec::new();
+    for event in EVENTS {
+        eprintln!("{kind}, adverts every {interval:?}: {event}, {rounds} rounds");
+        events.push((0..rounds).map(|_| bed.round(event)).collect::<Result<_, _>>()?);
+    }
+    Ok(Measured { kind, rest, events })
 }
 
 struct Plan {

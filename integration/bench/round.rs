@@ -7,6 +7,7 @@ use std::time::Duration;
 use vipd::lab::{AppServer, Capture, Error, Flavour, Frame, Lab, Mac, Moment, Pace, Topology, Traffic};
 
 use crate::pair::{BACKUP_PRIORITY, Kind, Pair};
+use crate::rest::{self, Rest};
 
 /// How lb1 fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,13 @@ impl Bed {
         let targets = [3000, 5000].map(|port| SocketAddr::from((VIP, port)));
         let traffic = Traffic::start(client, &targets, Pace::default())?;
         Ok(Self { traffic, pair, capture, _apps: apps, lab, interval })
+    }
+
+    /// What VRRP costs on lb1, the Active, and on lb2.
+    pub(crate) fn rest(&self) -> Result<[Rest; 2], Error> {
+        self.settle()?;
+        let [active, backup] = self.pair.speakers()?;
+        Ok([rest::measure(&active)?, rest::measure(&backup)?])
     }
 
     /// One round, beginning and ending with lb1 as the Active. An error comes with the ends of the pair's logs.

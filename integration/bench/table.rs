@@ -2,26 +2,39 @@
 
 use std::time::Duration;
 
-use crate::pair::Kind;
+use crate::Measured;
+use crate::rest::Rest;
 use crate::round::{EVENTS, Event, Round, active_down, skew};
 
-/// One table for each event at `interval`.
-pub(crate) fn print(interval: Duration, rounds: usize, measured: &[(Kind, Vec<Vec<Round>>)]) {
+/// One table for what the pairs cost at rest and one for each event at `interval`.
+pub(crate) fn print(interval: Duration, rounds: usize, measured: &[Measured]) {
     if measured.is_empty() {
         return;
     }
+    headline(&format!("what VRRP costs, adverts every {interval:?}"), measured);
+    for (node, name) in ["Active", "Backup"].into_iter().enumerate() {
+        let of = |figure: fn(&Rest) -> f64| -> Vec<_> {
+            measured.iter().map(|pair| Some(figure(&pair.rest[node]))).collect()
+        };
+        line(&format!("{name}: resident memory"), &of(|rest| rest.resident), " MiB");
+        line(&format!("{name}: processor, of one core"), &of(|rest| rest.cpu), " %");
+    }
     for (index, event) in EVENTS.into_iter().enumerate() {
-        println!("\n{event}, adverts every {interval:?} (medians of {rounds})");
-        print!("  {:<52}", "");
-        measured.iter().for_each(|(kind, _)| print!("{kind:>22}"));
-        println!("{}", if measured.len() == 2 { "   ratio" } else { "" });
+        headline(&format!("{event}, adverts every {interval:?} (medians of {rounds})"), measured);
         for figure in figures(event, interval) {
             let values =
                 |rounds: &[Round]| rounds.iter().filter_map(|round| (figure.of)(round, interval)).collect();
-            let medians: Vec<_> = measured.iter().map(|(_, events)| median(values(&events[index]))).collect();
+            let medians: Vec<_> = measured.iter().map(|pair| median(values(&pair.events[index]))).collect();
             line(&figure.name, &medians, figure.unit);
         }
     }
+}
+
+fn headline(title: &str, measured: &[Measured]) {
+    println!("\n{title}");
+    print!("  {:<52}", "");
+    measured.iter().for_each(|pair| print!("{:>22}", pair.kind));
+    println!("{}", if measured.len() == 2 { "   ratio" } else { "" });
 }
 
 /// A figure of a round.

@@ -38,6 +38,10 @@ impl Pair {
         format!("{}\n{}", self.lb1.explain(), self.lb2.explain())
     }
 
+    pub(super) fn speakers(&self) -> Result<[Vec<u32>; 2], Error> {
+        Ok([self.lb1.speakers()?, self.lb2.speakers()?])
+    }
+
     pub(super) fn terminate(&mut self) -> Result<(), Error> {
         self.lb1.keepalived.signal(Signal::SIGTERM)?;
         let ended = self.lb1.keepalived.wait(END)?;
@@ -58,6 +62,14 @@ impl Pair {
 }
 
 impl Side {
+    /// keepalived and its child that does the work.
+    fn speakers(&self) -> Result<Vec<u32>, Error> {
+        let file = self.dir.join("vrrp.pid");
+        let unreadable = || Error::new(format!("{} has no process id", file.display()));
+        let child = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+        Ok(vec![self.keepalived.pid(), child.ok_or_else(unreadable)?])
+    }
+
     fn explain(&self) -> String {
         let keepalived = &self.keepalived;
         format!("{}:\n{}\n{}", keepalived.name(), keepalived.log_tail(20), self.haproxy.explain())

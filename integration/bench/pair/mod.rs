@@ -51,6 +51,14 @@ impl Pair {
         }
     }
 
+    /// The processes that speak VRRP, of lb1 and of lb2.
+    pub(crate) fn speakers(&self) -> Result<[Vec<u32>; 2], Error> {
+        match self {
+            Self::Vipd(pair) => Ok(pair.speakers()),
+            Self::Keepalived(pair) => pair.speakers(),
+        }
+    }
+
     /// SIGTERM to what speaks VRRP on lb1; returns when it has ended.
     pub(crate) fn terminate(&mut self) -> Result<(), Error> {
         match self {

@@ -31,6 +31,10 @@ impl Pair {
         format!("{}\n{}", self.lb1.explain(), self.lb2.explain())
     }
 
+    pub(super) fn speakers(&self) -> [Vec<u32>; 2] {
+        [vec![self.lb1.pid()], vec![self.lb2.pid()]]
+    }
+
     pub(super) fn terminate(&mut self) -> Result<(), Error> {
         self.terminated = true;
         self.lb1.signal(Signal::SIGTERM)

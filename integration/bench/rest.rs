@@ -1,0 +1,53 @@
+//! What the speakers of VRRP cost while nothing happens but adverts.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use vipd::lab::{Error, Moment};
+
+/// What the processes of one node cost together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    /// Resident memory in MiB.
+    pub(crate) resident: f64,
+    /// Percent of one core.
+    pub(crate) cpu: f64,
+}
+
+/// How long is looked.
+const SPAN: Duration = Duration::from_secs(5);
+
+/// Watches `pids` for a while.
+pub(crate) fn measure(pids: &[u32]) -> Result<Rest, Error> {
+    let from = (Moment::now(), nanos_on_cpu(pids)?);
+    sleep(SPAN);
+    let to = (Moment::now(), nanos_on_cpu(pids)?);
+    let busy = Duration::from_nanos(to.1 - from.1);
+    let cpu = 100.0 * busy.as_secs_f64() / to.0.since(from.0).as_secs_f64();
+    let resident: f64 = pids.iter().map(|pid| resident(*pid)).sum::<Result<_, _>>()?;
+    Ok(Rest { resident, cpu })
+}
+
+/// Nanoseconds that every thread of `pids` has spent on a processor (proc(5), schedstat).
+fn nanos_on_cpu(pids: &[u32]) -> Result<u64, Error> {
+    let mut sum = 0;
+    for pid in pids {
+        let threads = format!("/proc/{pid}/task");
+        let gone = |error| Error::new(format!("reading {threads}: {error}"));
+        for thread in fs::read_dir(&threads).map_err(gone)?.flatten() {
+            let text = fs::read_to_string(thread.path().join("schedstat")).map_err(gone)?;
+            sum += text.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    Ok(sum)
+}
+
+/// VmRSS of `pid` in MiB (proc(5)).
+fn resident(pid: u32) -> Result<f64, Error> {
+    let file = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&file).map_err(|error| Error::new(format!("reading {file}: {error}")))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0).ok_or_else(|| Error::new(format!("{file} has no VmRSS")))
+}
