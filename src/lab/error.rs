@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// One sentence that names what was tried, what the kernel or the program said, and what to do where that is known.
+/// What went wrong: a first line that names what was tried, what the kernel or the program said, and what to do where that is
+/// known; then, perhaps, logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -10,6 +11,11 @@ impl Error {
     /// An error in these words.
     pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
+    }
+
+    /// Its first line: without the status and the log that may follow.
+    pub fn headline(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
     }
 
     /// For `map_err`: "`what`: the cause".

@@ -155,8 +155,9 @@ impl Node {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let name = &self.name;
+                let status = serde_json::to_string(&status).unwrap_or_default();
                 let log = self.explain();
-                return Err(Error::new(format!("{name}: no {what} within {within:?}: {status:#?}\n{log}")));
+                return Err(Error::new(format!("{name}: no {what} within {within:?}\n{status}\n{log}")));
             }
             self.events.wait(mark, left.min(LOOK_AGAIN), |new| (!new.is_empty()).then_some(()));
             mark = self.events.mark();

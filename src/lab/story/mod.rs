@@ -77,11 +77,13 @@ fn tell(options: Options, cell: &Cell) -> Result<Report, Error> {
     let told = stages::tell(options, &mut world, &timeline, &mut report);
     world.hush();
     timeline.finish();
+    if let Err(error) = told {
+        report.complain(format!("the story broke off: {}", error.headline()));
+    }
     println!("{report}");
-    if told.is_err() || !report.is_good() {
+    if !report.is_good() {
         println!("\n{}", world.explain());
     }
-    told?;
     if options.keep {
         keep::keep(&world, cell);
     }
