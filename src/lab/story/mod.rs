@@ -66,7 +66,7 @@ pub fn command(options: Options) -> u8 {
 /// Builds everything, tells the story, prints the table.
 fn tell(options: Options, cell: &Cell) -> Result<Report, Error> {
     let timeline = Timeline::start();
-    let mut report = Report::default();
+    let mut report = Report::new(options.interval());
     let mut world = match World::build(LabDir::existing(&cell.dir), &options.config(), &timeline) {
         Ok(world) => world,
         Err(error) => {

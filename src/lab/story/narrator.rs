@@ -1,5 +1,6 @@
 //! Makes sentences of what was seen. Pure: notes in, in the order of their times; lines out.
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -14,6 +15,13 @@ pub(super) enum Note {
     Stage(String),
     /// The story did or found something.
     Act(String),
+    /// A node was found to have seen something.
+    Seen {
+        /// The node.
+        node: String,
+        /// What.
+        text: String,
+    },
     /// The client's card received a frame.
     Frame(Frame),
     /// A request of the client has ended.
@@ -66,18 +74,21 @@ pub(super) struct Narrator {
 /// How the client's requests are going.
 #[derive(Debug)]
 enum Answers {
-    /// All is well; the last success, for the beginning of the next gap.
-    Well(Option<Exchange>),
-    /// Requests have failed since; everything since the last success before.
+    /// All is well; the last exchanges, because a failure is known only after the successes of others that were sent
+    /// later.
+    Well(VecDeque<Exchange>),
+    /// Requests have failed; they and what went before and since.
     Failing { so_far: Vec<Exchange>, last_failure: Moment },
 }
 
+/// How many exchanges are remembered while all is well: more than are sent in one request's budget.
+const REMEMBERED: usize = 250;
 /// Requests count as going well again when none has failed for so long: more than one request's budget.
 const CALM: Duration = Duration::from_millis(160);
 
 impl Narrator {
     pub(super) const fn new(topology: Topology) -> Self {
-        Self { topology, last_advert: None, holder: None, answers: Answers::Well(None) }
+        Self { topology, last_advert: None, holder: None, answers: Answers::Well(VecDeque::new()) }
     }
 
     /// Takes `note` and says the lines that it is worth.
@@ -86,6 +97,7 @@ impl Narrator {
         match note {
             Note::Stage(title) => say(line("", title.clone(), Tone::Stage)),
             Note::Act(text) => say(line("lab", text.clone(), Tone::Act)),
+            Note::Seen { node, text } => say(line(node, text.clone(), Tone::Role)),
             Note::Frame(frame) => self.frame(frame, say),
             Note::Exchange(exchange) => self.exchange(exchange, say),
             Note::Event(event) => say(line(&event.node, event.event.to_string(), tone_of(&event.event))),
@@ -123,11 +135,14 @@ impl Narrator {
     fn exchange(&mut self, exchange: &Exchange, say: &mut impl FnMut(Line)) {
         let ended = exchange.sent + exchange.took;
         match (&mut self.answers, exchange.outcome.failure()) {
-            (Answers::Well(last), None) => *last = Some(exchange.clone()),
+            (Answers::Well(last), None) => {
+                last.truncate(REMEMBERED - 1);
+                last.push_front(exchange.clone());
+            }
             (Answers::Well(last), Some(why)) => {
                 let text = format!("the first request fails: {why} after {}", millis(exchange.took));
                 say(line("client", text, Tone::Trouble));
-                let so_far = last.take().into_iter().chain([exchange.clone()]).collect();
+                let so_far = last.drain(..).rev().chain([exchange.clone()]).collect();
                 self.answers = Answers::Failing { so_far, last_failure: ended };
             }
             (Answers::Failing { so_far, last_failure }, why) => {
@@ -146,8 +161,7 @@ impl Narrator {
         if now.since(*last_failure) < CALM || !ends_well {
             return;
         }
-        let successes = || so_far.iter().filter(|exchange| exchange.outcome.failure().is_none());
-        let sent = || successes().map(|exchange| exchange.sent);
+        let sent = || so_far.iter().map(|exchange| exchange.sent);
         let (Some(from), Some(to)) = (sent().min(), sent().max()) else { return };
         let tally = Tally::of(so_far, from, to);
         let text = format!(
@@ -156,7 +170,7 @@ impl Narrator {
             millis(tally.longest_gap)
         );
         say(line("client", text, Tone::Plain));
-        self.answers = Answers::Well(so_far.last().cloned());
+        self.answers = Answers::Well(so_far.iter().rev().take(REMEMBERED).cloned().collect());
     }
 
     fn name(&self, address: Ipv4Addr) -> String {

@@ -5,8 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::narrator::millis;
-use super::world::{APPS, TARGETS};
+use super::world::{APPS, BACKUP, TARGETS};
 use crate::lab::Tally;
+use crate::vrrp::timing::{active_down_interval, skew_time};
+use crate::vrrp::{Centis, Span};
 
 /// One event of the story and what came of it.
 #[derive(Clone, Debug)]
@@ -20,14 +22,25 @@ pub(super) struct Row {
 }
 
 /// What the story comes to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Report {
+    /// How long lb2 waits in silence.
+    down: Span,
+    /// How long lb2 waits after a priority 0.
+    skew: Span,
     rows: Vec<Row>,
     round_robin: BTreeMap<(usize, String), usize>,
     complaints: Vec<String>,
 }
 
 impl Report {
+    /// An empty one of a story with adverts every `interval`.
+    pub(super) const fn new(interval: Centis) -> Self {
+        let down = active_down_interval(BACKUP, interval);
+        let skew = skew_time(BACKUP, interval);
+        Self { down, skew, rows: Vec::new(), round_robin: BTreeMap::new(), complaints: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, row: Row) {
         self.rows.push(row);
     }
@@ -45,6 +58,37 @@ impl Report {
     /// Whether everything happened as it should.
     pub(super) fn is_good(&self) -> bool {
         self.complaints.is_empty() && !self.rows.is_empty()
+    }
+
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        writeln!(
+            f,
+            "{:<34}{:>18}{:>18}{:>14}",
+            "event", "time to take over", "requests failed", "longest gap"
+        )?;
+        writeln!(f, "{}", "─".repeat(84))?;
+        for row in &self.rows {
+            let takeover = row.takeover.map_or_else(|| "–".to_owned(), millis);
+            let failed = format!("{} of {}", row.tally.failed, row.tally.requests);
+            let gap = millis(row.tally.longest_gap);
+            writeln!(f, "{:<34}{takeover:>18}{failed:>18}{gap:>14}", row.event)?;
+        }
+        writeln!(f)?;
+        writeln!(
+            f,
+            "time to take over: from the event to the first advert of the node that takes over. In silence, lb2"
+        )?;
+        let [down, skew] = [self.down, self.skew].map(|span| millis(span.as_duration()));
+        writeln!(
+            f,
+            "waits {down} (Active_Down_Interval) from the last advert; after a priority 0, {skew} (Skew_Time)."
+        )?;
+        writeln!(
+            f,
+            "longest gap: the longest time in which no request of the client succeeded (one every 2 ms)."
+        )?;
+        writeln!(f)
     }
 
     fn counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,26 +115,9 @@ impl fmt::Display for Report {
         if !self.round_robin.is_empty() {
             self.counts(f)?;
         }
-        writeln!(f)?;
-        writeln!(
-            f,
-            "{:<34}{:>18}{:>18}{:>14}",
-            "event", "time to take over", "requests failed", "longest gap"
-        )?;
-        writeln!(f, "{}", "─".repeat(84))?;
-        for row in &self.rows {
-            let takeover = row.takeover.map_or_else(|| "–".to_owned(), millis);
-            let failed = format!("{} of {}", row.tally.failed, row.tally.requests);
-            let gap = millis(row.tally.longest_gap);
-            writeln!(f, "{:<34}{takeover:>18}{failed:>18}{gap:>14}", row.event)?;
+        if !self.rows.is_empty() {
+            self.table(f)?;
         }
-        writeln!(f)?;
-        writeln!(f, "time to take over: from the event to the first advert of the node that takes over.")?;
-        writeln!(
-            f,
-            "longest gap: the longest time in which no request of the client succeeded (one every 2 ms)."
-        )?;
-        writeln!(f)?;
         if self.complaints.is_empty() {
             return write!(f, "Everything happened as it should.");
         }

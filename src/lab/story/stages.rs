@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::Options;
 use super::report::{Report, Row};
 use super::timeline::Timeline;
-use super::world::{APPS, TARGETS, VIP, World};
-use crate::event::Event;
-use crate::lab::{Error, Moment, Node, Pace, Tally};
+use super::world::{APPS, BACKUP, TARGETS, VIP, World};
+use crate::event::{Event, Stamped};
+use crate::lab::{Error, Moment, Pace, Tally};
 use crate::link::{PoolReport, ServerState, Status};
 use crate::vrrp::timing::{active_down_interval, skew_time};
-use crate::vrrp::{Centis, Priority, Role, Span};
+use crate::vrrp::{Centis, Role, Span};
 
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
@@ -33,7 +33,6 @@ struct Limits {
 
 impl Limits {
     fn at(interval: Centis) -> Self {
-        let backup = Priority::new(100);
         let requests = |span: Span| {
             let every = Pace::default().every.as_micros();
             usize::try_from(u128::from(span.as_micros()) / every).unwrap_or(usize::MAX)
@@ -41,8 +40,8 @@ impl Limits {
         Self {
             patience: Duration::from_secs(10) + interval.span().as_duration() * 8,
             orderly: 10,
-            resigned: 2 * requests(skew_time(backup, interval)) + 30,
-            silent: requests(active_down_interval(backup, interval)) * 3 / 2 + 30,
+            resigned: 2 * requests(skew_time(BACKUP, interval)) + 30,
+            silent: requests(active_down_interval(BACKUP, interval)) * 3 / 2 + 30,
         }
     }
 }
@@ -54,7 +53,13 @@ pub(super) fn tell(
     timeline: &Timeline,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let mut story = Story { world, timeline, report, limits: Limits::at(options.interval()) };
+    let mut story = Story {
+        world,
+        timeline,
+        report,
+        limits: Limits::at(options.interval()),
+        measured: Moment::default(),
+    };
     story.steady_state()?;
     if options.quick {
         return story.cable_pulled();
@@ -70,6 +75,8 @@ struct Story<'a> {
     timeline: &'a Timeline,
     report: &'a mut Report,
     limits: Limits,
+    /// Until when requests have been counted.
+    measured: Moment,
 }
 
 /// A move of the address that is to happen.
@@ -129,22 +136,34 @@ impl Story<'_> {
 
     fn handover(&mut self) -> Result<(), Error> {
         self.timeline.stage("lb1 hands over, for maintenance, and takes part again");
+        let ask = |world: &World, undo: bool| {
+            let at = Moment::now();
+            world.node("lb1").handover(undo).map(|_| at)
+        };
         let away = Move { event: "vipd handover on lb1", to: "lb2", may_fail: self.limits.resigned };
-        self.moves(&away, |world| ask(world.node("lb1"), false))?;
+        self.moves(&away, |world| ask(world, false))?;
         let back = Move { event: "vipd handover --undo on lb1", to: "lb1", may_fail: self.limits.orderly };
-        self.moves(&back, |world| ask(world.node("lb1"), true))
+        self.moves(&back, |world| ask(world, true))
     }
 
     fn proxy_killed(&mut self) -> Result<(), Error> {
         self.timeline.stage("The proxy of lb1 is killed, and started again by its agent");
+        let mark = self.world.node("lb1").events().mark();
         let killed =
             Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: self.limits.resigned };
         self.moves(&killed, |world| {
             let at = Moment::now();
             world.node("lb1").kill_proxy().map(|()| at)
         })?;
-        let back = Move { event: "proxy of lb1 serves again", to: "lb1", may_fail: self.limits.orderly };
-        self.moves(&back, |_| Ok(Moment::now()))
+        let patience = self.limits.patience;
+        let back = Move { event: "new proxy of lb1 listens", to: "lb1", may_fail: self.limits.orderly };
+        self.moves(&back, |world| {
+            let listens = world.node("lb1").events().wait(mark, patience, |events| {
+                let listens = |stamped: &&Stamped| matches!(stamped.event, Event::ProxyReady { .. });
+                events.iter().find(listens).map(|stamped| Moment::from_millis(stamped.at_ms))
+            });
+            listens.ok_or_else(|| Error::new(format!("lb1 has no new proxy within {patience:?}")))
+        })
     }
 
     /// Does `act`, which returns its moment, and sees to it that the address moves as `expected`.
@@ -155,10 +174,11 @@ impl Story<'_> {
     ) -> Result<(), Error> {
         let Move { event, to, may_fail } = *expected;
         let node = self.world.node(to);
-        let mark = node.events().mark();
         let mac = self.world.lab.host(to).mac();
         let from = act(self.world)?;
-        self.timeline.act(from, event);
+        if from >= self.measured {
+            self.timeline.act(from, event);
+        }
         let patience = self.limits.patience;
         let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {patience:?}"));
 
@@ -171,9 +191,12 @@ impl Story<'_> {
             frame.gratuitous().is_some_and(|arp| arp.sender == VIP && arp.sender_mac == mac)
         });
         let announced = announced.ok_or_else(|| missing("gratuitous ARP"))?;
-        let active = node.events().wait(mark, self.limits.patience, |events| {
-            let became = |event: &Event| matches!(event, Event::Moved { to: Role::Active, .. });
-            events.iter().any(|stamped| became(&stamped.event)).then_some(())
+        let active = node.events().wait(0, patience, |events| {
+            let became = |stamped: &&Stamped| {
+                matches!(stamped.event, Event::Moved { to: Role::Active, .. })
+                    && Moment::from_millis(stamped.at_ms + 1) >= from
+            };
+            events.iter().any(|stamped| became(&stamped)).then_some(())
         });
         active.ok_or_else(|| missing("event of becoming Active"))?;
         self.well(announced.at, WELL)?;
@@ -190,7 +213,7 @@ impl Story<'_> {
         well.map(drop).ok_or_else(never)
     }
 
-    /// The row of what happened from `from` until now.
+    /// The row of what happened from `from` until now, without what a row before has counted already.
     fn measure(
         &mut self,
         event: &str,
@@ -198,7 +221,9 @@ impl Story<'_> {
         from: Moment,
         may_fail: usize,
     ) -> Result<Tally, Error> {
-        let tally = self.world.traffic()?.tally(from, Moment::now());
+        let to = Moment::now();
+        let tally = self.world.traffic()?.tally(from.max(self.measured), to);
+        self.measured = to;
         if tally.failed > may_fail {
             let (failed, reasons) = (tally.failed, &tally.reasons);
             let what = format!("{event}: {failed} requests failed, at most {may_fail} may: {reasons:?}");
@@ -239,21 +264,23 @@ impl Story<'_> {
         }
     }
 
-    /// Waits until the Active node has seen that `server` is `state` in every pool.
+    /// Waits until lb1 has seen that `server` is `state` in every pool.
     fn wait_for_server(&self, server: &str, state: ServerState) -> Result<(), Error> {
         let what = format!("{server} {state:?} in every pool");
-        let seen = self.world.node("lb1").wait_for(&what, self.limits.patience, |status| {
-            pools(status)
-                .iter()
-                .all(|pool| pool.servers.iter().any(|report| report.name == server && report.state == state))
-        });
-        seen.map(drop)
+        let is = |pool: &PoolReport| {
+            let report = pool.servers.iter().find(|report| report.name == server);
+            report.filter(|report| report.state == state).cloned()
+        };
+        let status = self.world.node("lb1").wait_for(&what, self.limits.patience, |status| {
+            !pools(status).is_empty() && pools(status).iter().all(|pool| is(pool).is_some())
+        })?;
+        for (pool, report) in pools(&status).iter().filter_map(|pool| Some((pool, is(pool)?))) {
+            let verb = if state == ServerState::Up { "takes up" } else { "leaves out" };
+            let text = format!("pool {}: {verb} {server}: {}", pool.name, report.reason);
+            self.timeline.seen(Moment::from_millis(report.since_ms), "lb1", &text);
+        }
+        Ok(())
     }
-}
-
-fn ask(node: &Node, undo: bool) -> Result<Moment, Error> {
-    let at = Moment::now();
-    node.handover(undo).map(|_| at)
 }
 
 fn pools(status: &Status) -> &[PoolReport] {

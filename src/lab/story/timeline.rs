@@ -40,6 +40,11 @@ impl Timeline {
         self.send(at, Note::Act(text.to_owned()));
     }
 
+    /// Something that a node was found to have seen.
+    pub(super) fn seen(&self, at: Moment, node: &str, text: &str) {
+        self.send(at, Note::Seen { node: node.to_owned(), text: text.to_owned() });
+    }
+
     /// A tap for a capture.
     pub(super) fn frames(&self) -> impl Fn(&Frame) + Send + 'static {
         let notes = self.notes.clone();
@@ -55,7 +60,9 @@ impl Timeline {
     /// A tap for a node.
     pub(super) fn events(&self) -> impl Fn(&Stamped) + Send + 'static {
         let notes = self.notes.clone();
-        move |event| drop(notes.send((Moment::from_millis(event.at_ms), Note::Event(event.clone()))))
+        // Known to the millisecond only: at its end, so that what it followed from comes first.
+        let at = |event: &Stamped| Moment::from_millis(event.at_ms) + Duration::from_micros(999);
+        move |event| drop(notes.send((at(event), Note::Event(event.clone()))))
     }
 
     /// Prints what is left, and nothing that comes later.
@@ -109,8 +116,9 @@ impl Paper {
         let printed = if line.tone == Tone::Stage {
             writeln!(io::stdout(), "\n{on}{}{off}", line.text)
         } else {
-            let seconds = at.since(self.begun).as_secs_f64();
-            writeln!(io::stdout(), "{seconds:8.3} s  {on}{:<7} {}{off}", line.who, line.text)
+            let millis = at.since(self.begun).as_millis();
+            let (seconds, millis) = (millis / 1000, millis % 1000);
+            writeln!(io::stdout(), "{seconds:4}.{millis:03} s  {on}{:<7} {}{off}", line.who, line.text)
         };
         if printed.is_err() {
             // Nobody reads on: a closed pipe ends the lab, and with this process everything in it.

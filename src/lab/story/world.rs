@@ -8,11 +8,14 @@ use super::timeline::Timeline;
 use crate::lab::{
     AppServer, Capture, Error, Flavour, Lab, LabDir, Moment, Node, Pace, Setup, Topology, Traffic,
 };
+use crate::vrrp::Priority;
 
 /// The address of the config.
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 /// What the client asks, in turn: the frontends of the config.
 pub(super) const TARGETS: [(u16, &str); 2] = [(3000, "web"), (5000, "api")];
+/// The priority of lb2 in the config.
+pub(super) const BACKUP: Priority = Priority::new(100);
 /// The application servers of the config.
 pub(super) const APPS: [&str; 3] = ["app1", "app2", "app3"];
 
