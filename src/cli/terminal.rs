@@ -27,7 +27,7 @@ pub(crate) enum Ink {
 }
 
 impl Style {
-    /// Colours on a terminal that knows them, unless `$NO_COLOR` is set (https://no-color.org).
+    /// Colours on a terminal that knows them, unless `$NO_COLOR` is set (<https://no-color.org>).
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_none_or(|term| term == "dumb");

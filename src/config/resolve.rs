@@ -1,5 +1,5 @@
 //! What concerns several places of the file: names that must be unique, references that must lead somewhere;
-//! and the last step, from a file without errors to the [`Config`].
+//! and the last step, from a file without errors to the [`Config`](super::Config).
 
 use std::collections::HashMap;
 use std::hash::Hash;
