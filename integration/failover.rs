@@ -1,6 +1,7 @@
 //! Takeovers on real kernels: a pair of nodes in namespaces, real Nginx behind it, and a client that sends 500 requests
 //! a second. Each test asserts what the client sees. Bounds are generous multiples; the figures come from the bench.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -237,6 +238,37 @@ fn both_nodes_started_at_once_agree_on_one_holder() {
     assert!(takeovers <= 1, "lb2 served at most while lb1 was not ready");
     let others = pair.adverts(settled).into_iter().filter(|frame| frame.source != pair.lab.host("lb1").mac());
     assert_eq!(others.count(), 0);
+}
+
+#[test]
+fn adverts_and_addresses_are_as_the_standards_want_them() {
+    let mut pair = Pair::hosts();
+    pair.start_nodes(&["lb1"]);
+    let lb1 = pair.lab.host("lb1");
+    let frame = pair.advert_of("lb1", Moment::now());
+    let advert = frame.advert().expect("an advert");
+    assert_eq!((advert.version, advert.ttl, advert.tos, advert.vrid), (3, 255, 0xC0, 51));
+    assert_eq!((advert.source, advert.destination), (lb1.address(), Ipv4Addr::new(224, 0, 0, 18)));
+    assert_eq!((advert.interval, advert.addresses.as_slice()), (10, &[VIP][..]));
+    pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("it serves");
+    let shown = pair.output_on("lb1", "ip -d -json address show dev eth0");
+    let ours = shown.split('{').find(|part| part.contains("10.77.0.100")).expect("the address");
+    assert!(ours.contains("\"prefixlen\":24"), "{ours}");
+    assert!(ours.contains("\"noprefixroute\":true"), "the route to the network is not ours: {ours}");
+    assert!(pair.is_tagged("lb1"), "tagged as ours");
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_a_fault_until_it_comes() {
+    let mut pair = Pair::hosts();
+    pair.on("lb1", "ip link set eth0 name later");
+    pair.start_nodes(&["lb1"]);
+    let status = pair.node("lb1").wait_for_role(Role::Initialize, PATIENCE).expect("it runs");
+    assert_eq!(status.routers[0].reasons[0], "there is no interface eth0");
+    for line in ["ip link set later down", "ip link set later name eth0", "ip link set eth0 up"] {
+        pair.on("lb1", line);
+    }
+    pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("it serves");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use vipd::lab::{
     AppServer, Capture, Flavour, Frame, Lab, Moment, Node, Pace, Setup, Tally, Topology, Traffic,
 };
 use vipd::link::{PoolReport, RouterStatus, ServerState, Status};
+use vipd::net::netlink::Netlink;
 use vipd::vrrp::{Cidr, Role};
 
 /// The address that moves.
@@ -120,14 +121,32 @@ impl Pair {
         self.lab.host(name).run(|| command.output()).expect("a thread there").expect("the program")
     }
 
-    /// A command on a host.
+    /// A command on a host, which succeeds.
     pub(crate) fn on(&self, host: &str, line: &str) {
+        self.output_on(host, line);
+    }
+
+    /// What a command on a host prints.
+    pub(crate) fn output_on(&self, host: &str, line: &str) -> String {
         let words: Vec<_> = line.split(' ').collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        let status =
-            self.lab.host(host).run(|| command.status()).expect("a thread there").expect("the program");
-        assert!(status.success(), "{host}: {line}");
+        let output =
+            self.lab.host(host).run(|| command.output()).expect("a thread there").expect("the program");
+        assert!(output.status.success(), "{host}: {line}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Whether the address on `host` carries our address protocol.
+    pub(crate) fn is_tagged(&self, host: &str) -> bool {
+        let look = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async { Netlink::open().expect("netlink").interfaces().await.expect("a dump") })
+        };
+        let interfaces = self.lab.host(host).run(look).expect("a thread there");
+        let assigned = interfaces.iter().flat_map(|interface| &interface.addresses);
+        assigned.filter(|assigned| assigned.cidr == ADDRESS).all(|assigned| assigned.ours)
     }
 
     /// The first advert of `name` at or after `from` that does not resign.
