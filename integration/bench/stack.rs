@@ -1,0 +1,261 @@
+//! The processes of the proxy bench: two application servers, and three proxies in front of them.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fmt, fs, io, thread};
+
+use arc_swap::ArcSwap;
+use vipd::config::{Frontend, Limits};
+use vipd::pool::{Rotation, Server, ServerId, Snapshot, Turn};
+use vipd::proxy::{self, Settings};
+
+use crate::proc_file;
+
+/// Set for the process that is the proxy under test: the servers, separated by commas.
+pub(crate) const AS_PROXY: &str = "VIPD_BENCH_AS_PROXY";
+
+/// Why there is no figure.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A child that does not outlive the bench.
+struct Process(Child);
+
+impl Process {
+    fn start(processor: &str, command: &[&str], changes: impl FnOnce(&mut Command)) -> Result<Self, Failure> {
+        let mut taskset = Command::new("taskset");
+        taskset.args(["-c", processor]).args(command).stdin(Stdio::null());
+        changes(&mut taskset);
+        taskset.spawn().map(Self).map_err(|error| Failure(format!("taskset {command:?}: {error}")))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGTERM, so that a master takes its workers along.
+        let pid = i32::try_from(self.0.id()).map(nix::unistd::Pid::from_raw);
+        if let Ok(pid) = pid {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// A directory for configs and bodies, removed at the end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Result<Self, Failure> {
+        let path = env::temp_dir().join(format!("vipd-bench-{}", std::process::id()));
+        fs::create_dir_all(path.join("bodies"))?;
+        Ok(Self(path))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<String, Failure> {
+        let path = self.0.join(name);
+        fs::write(&path, content)?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The application servers: Nginx as Debian ships it, with files of several sizes.
+pub(crate) struct Apps {
+    addresses: [SocketAddr; 2],
+    _servers: Vec<Process>,
+    dir: Dir,
+}
+
+impl Apps {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let dir = Dir::new()?;
+        for (name, size) in [("small", 13), ("16k", 16 << 10), ("64k", 64 << 10), ("1m", 1 << 20)] {
+            dir.write(&format!("bodies/{name}"), &vec![b'x'; size])?;
+        }
+        let addresses = [free()?, free()?];
+        let mut servers = Vec::new();
+        for address in addresses {
+            let http = format!(
+                "sendfile on; keepalive_requests 1000000;\n server {{ listen {address}; root {}; }}",
+                dir.0.join("bodies").display()
+            );
+            servers.push(nginx(&dir, "1", address, &http)?);
+            answers(address)?;
+        }
+        Ok(Self { addresses, _servers: servers, dir })
+    }
+}
+
+/// A proxy under test.
+pub(crate) struct Stack {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    process: Process,
+}
+
+impl Stack {
+    /// This very program, as the data plane alone.
+    pub(crate) fn vipd(apps: &Apps) -> Result<Self, Failure> {
+        let program = env::current_exe()?;
+        let servers = apps.addresses.map(|address| address.to_string()).join(",");
+        let mut process = Process::start("0", &[&program.to_string_lossy()], |command| {
+            command.env(AS_PROXY, servers).stdin(Stdio::piped()).stdout(Stdio::piped());
+        })?;
+        let mut line = String::new();
+        let said = process.0.stdout.take().map(BufReader::new);
+        said.map_or(Ok(0), |mut said| said.read_line(&mut line))?;
+        let address =
+            line.trim().parse().map_err(|_| Failure(format!("vipd said {line:?}, not its address")))?;
+        Ok(Self { name: "vipd", address, process })
+    }
+
+    /// HAProxy as a two-page tutorial sets it up, on one thread.
+    pub(crate) fn haproxy(apps: &Apps) -> Result<Self, Failure> {
+        let address = free()?;
+        let [a, b] = apps.addresses;
+        let config = format!(
+            "global\n maxconn 4000\n nbthread 1\n\
+             defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n\
+             frontend web\n bind {address}\n default_backend app\n\
+             backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
+        );
+        let config = apps.dir.write("haproxy.cfg", config.as_bytes())?;
+        let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
+        answers(address)?;
+        Ok(Self { name: "HAProxy", address, process })
+    }
+
+    /// Nginx with one worker and connections kept to the servers.
+    pub(crate) fn nginx(apps: &Apps) -> Result<Self, Failure> {
+        let address = free()?;
+        let [a, b] = apps.addresses;
+        let http = format!(
+            "keepalive_requests 1000000;\n\
+             upstream app {{ server {a}; server {b}; keepalive 256; keepalive_requests 1000000; }}\n\
+             server {{ listen {address}; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
+             proxy_set_header Connection \"\"; }} }}"
+        );
+        let process = nginx(&apps.dir, "0", address, &http)?;
+        answers(address)?;
+        Ok(Self { name: "Nginx", address, process })
+    }
+
+    /// CPU time of its processes so far, seconds.
+    pub(crate) fn cpu(&self) -> Result<f64, Failure> {
+        let mut ticks = 0;
+        for pid in self.family()? {
+            let stat = proc_file(pid, "stat")?;
+            // The name may have spaces; it ends with the last parenthesis. Then utime and stime are the 12th and
+            // 13th field (proc_pid_stat(5)).
+            let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+            ticks += fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum::<u32>();
+        }
+        // USER_HZ is 100 on every platform that Linux runs on today.
+        Ok(f64::from(ticks) / 100.0)
+    }
+
+    /// Resident memory of its processes, KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let of = |pid| {
+            let status = proc_file(pid, "status").unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+            line.trim_end_matches("kB").trim().parse().unwrap_or(0)
+        };
+        self.family().unwrap_or_default().into_iter().map(of).sum()
+    }
+
+    /// Its process and the children of that.
+    fn family(&self) -> Result<Vec<u32>, Failure> {
+        let pid = self.process.0.id();
+        let children = proc_file(pid, &format!("task/{pid}/children"))?;
+        Ok(std::iter::once(pid)
+            .chain(children.split_whitespace().filter_map(|pid| pid.parse().ok()))
+            .collect())
+    }
+}
+
+fn nginx(dir: &Dir, processor: &str, address: SocketAddr, http: &str) -> Result<Process, Failure> {
+    let port = address.port();
+    let home = |name: &str| Path::new(&dir.0).join(format!("{name}-{port}")).display().to_string();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {};\n", home(kind)))
+        .concat();
+    let config = format!(
+        "user root; daemon off; worker_processes 1; pid {}; error_log stderr;\n\
+         events {{ worker_connections 4096; }}\nhttp {{ access_log off; {temporary}{http}\n}}\n",
+        home("pid")
+    );
+    let config = dir.write(&format!("nginx-{port}.conf"), config.as_bytes())?;
+    Process::start(processor, &["nginx", "-e", "stderr", "-c", &config], |_| {})
+}
+
+fn free() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Waits until someone listens.
+fn answers(address: SocketAddr) -> Result<(), Failure> {
+    for _ in 0..500 {
+        if TcpStream::connect(address).is_ok() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(Failure(format!("nothing listens on {address} after 5 s: is it installed?")))
+}
+
+/// The proxy under test: prints its address and serves until its standard input closes.
+pub(crate) fn serve(servers: &str) -> ExitCode {
+    let servers: Vec<_> = servers.split(',').filter_map(|address| address.parse().ok()).collect();
+    let count = servers.len();
+    let server = |(at, address)| Server { id: ServerId(at), name: format!("app{at}"), address, weight: 1 };
+    let servers = servers.into_iter().enumerate().map(server).collect();
+    let snapshot = Snapshot::new(vec![Rotation::new(servers, Arc::new(Turn::new()))]);
+    let settings = Settings {
+        frontends: vec![Frontend { name: "web".into(), bind: vec![([127, 0, 0, 1], 0).into()], pool: 0 }],
+        limits: Limits {
+            connections: 10_000,
+            head: 32 << 10,
+            headers: 100,
+            body: None,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(1),
+            response_timeout: Duration::from_secs(30),
+        },
+        threads: 1,
+        servers: count,
+    };
+    match proxy::start(settings, Arc::new(ArcSwap::from_pointee(snapshot))) {
+        Ok(proxy) => {
+            println!("{}", proxy.addresses()[0][0]);
+            let _ = io::stdin().read(&mut [0]);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
