@@ -79,6 +79,16 @@ fn close_is_honoured() {
 }
 
 #[test]
+fn a_client_that_has_said_everything_may_close_its_side() {
+    let rig = rig(&[site("a").address]);
+    let mut client = rig.client();
+    client.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    client.stream().shutdown(std::net::Shutdown::Write).expect("it is open");
+    assert!(client.message().1.ends_with("\r\n\r\nbody"));
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
 fn old_clients_close_unless_they_ask_to_keep() {
     let rig = rig(&[site("a").address]);
     assert_eq!(field(&rig.ask("GET / HTTP/1.0\r\n\r\n"), "connection"), Some("close"));

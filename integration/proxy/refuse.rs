@@ -117,6 +117,15 @@ fn a_response_that_breaks_off_is_not_passed_for_whole() {
 }
 
 #[test]
+fn an_old_client_learns_of_a_broken_response_by_a_reset() {
+    let rig = rig(&[once("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n").address]);
+    let mut client = rig.client();
+    client.say("GET / HTTP/1.0\r\n\r\n");
+    let end = std::io::Read::read_to_end(&mut client.stream(), &mut Vec::new());
+    assert_eq!(end.map_err(|error| error.kind()), Err(std::io::ErrorKind::ConnectionReset));
+}
+
+#[test]
 fn bytes_behind_a_response_are_not_the_next_one() {
     let app = parrot(
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",

@@ -25,8 +25,6 @@ pub struct RequestFacts<'b> {
     pub body: Body,
     /// The client wants the connection to live on.
     pub persistent: bool,
-    /// The client waits for 100 (Continue) before it sends the body.
-    pub expects_continue: bool,
     /// The method is HEAD: its response has no body, whatever its head says.
     pub is_head: bool,
     /// The request may be sent twice (RFC 9110 §9.2.2).
@@ -59,9 +57,6 @@ impl<'b> Request<'_, 'b> {
         Ok(RequestFacts {
             body,
             persistent: common.persistent,
-            // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that
-            // expectation" (RFC 9110 §10.1.1).
-            expects_continue: common.expects && self.version == Version::Http11,
             is_head: self.method == "HEAD",
             is_idempotent: matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
             // "When a proxy receives a request with an absolute-form of request-target, the proxy MUST ignore the
@@ -118,7 +113,6 @@ struct Common {
     length: Option<u64>,
     chunked: bool,
     persistent: bool,
-    expects: bool,
     names_fields: bool,
 }
 
@@ -128,7 +122,6 @@ impl Common {
             length: None,
             chunked: false,
             persistent: version == Version::Http11,
-            expects: false,
             names_fields: false,
         };
         let mut coding = None;
@@ -140,8 +133,8 @@ impl Common {
                 Field::TransferEncoding if coding.is_some() => return Err(Malformed::TransferEncoding),
                 Field::TransferEncoding => coding = Some(header.value),
                 Field::Connection => closes |= common.connection(header.value),
-                Field::Expect => common.expects |= header.value.eq_ignore_ascii_case(b"100-continue"),
-                Field::Host
+                Field::Expect
+                | Field::Host
                 | Field::ForwardedFor
                 | Field::ForwardedHost
                 | Field::ForwardedProto

@@ -26,7 +26,9 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
         let line = [request.method, " ", facts.path.unwrap_or(request.target), " HTTP/1.1\r\n"];
         line.iter().for_each(|part| runs.out.extend_from_slice(part.as_bytes()));
     }
-    let keeps_expect = facts.expects_continue || request.version == Version::Http11;
+    // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation"
+    // (RFC 9110 §10.1.1).
+    let keeps_expect = request.version == Version::Http11;
     let keeps_host = facts.path.is_none();
     let mut forwarded_for = false;
     for (at, header) in request.headers.iter().enumerate() {

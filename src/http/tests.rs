@@ -87,7 +87,7 @@ fn an_absolute_target_wins_over_host() {
 #[test]
 fn an_old_client_without_host_gets_the_address_it_connected_to() {
     assert_eq!(
-        forwarded("GET / HTTP/1.0\r\n\r\n"),
+        forwarded("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"),
         Ok("GET / HTTP/1.1\r\nHost: 10.0.0.1:80\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n\r\n"
             .into())
     );

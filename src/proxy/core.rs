@@ -165,7 +165,9 @@ impl Core {
                 Ok((stream, peer)) => self.admit(stream, peer, &door),
                 Err(error) => {
                     // The client gave up, or we are out of files: those become free when clients leave.
-                    tracing::debug!(address = door.host, %error, "accept failed");
+                    if self.may_log() {
+                        tracing::debug!(address = door.host, %error, "accept failed");
+                    }
                     tokio::time::sleep(TICK / 10).await;
                 }
             }

@@ -18,6 +18,8 @@ mod pipe;
 mod problem;
 mod session;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -240,6 +240,12 @@ impl Session<'_> {
                 }
                 // The server closed an idle connection just when we used it: no fault of anyone.
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
+                Ended::Failed(Failure::ServerBroke) => {
+                    self.core.counters.servers[id.0].error();
+                    self.core.counters.frontends[self.door.frontend].request();
+                    // The end of the connection would be the end of the body for an old client.
+                    return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
+                }
                 Ended::Failed(failure) => return self.failed(failure, id, repeatable),
             }
         }
@@ -292,12 +298,7 @@ impl Session<'_> {
             Failure::BadBody(malformed) => Problem::Malformed(malformed),
             Failure::TooLarge => Problem::BodyTooLarge,
             Failure::SlowBody => Problem::BodyTimeout,
-            Failure::ServerBroke => {
-                server();
-                self.core.counters.frontends[self.door.frontend].request();
-                return Ok(Next::Abort);
-            }
-            Failure::ClientGone => return Ok(Next::Abort),
+            Failure::ServerBroke | Failure::ClientGone => return Ok(Next::Close),
         };
         Err((problem, Retry::No))
     }
@@ -334,17 +335,16 @@ impl Session<'_> {
     /// Says that nothing more will come, and reads on for a while.
     async fn linger(&mut self) {
         self.timer.set(Ticks::new(LINGER));
+        // A failure means that the client is gone, which the read below will tell.
+        let _ = poll_fn(|cx| Pin::new(&mut self.write).poll_shutdown(cx)).await;
         poll_fn(|cx| {
-            if self.timer.expired() {
-                return Poll::Ready(());
-            }
-            // A failure means that the client is gone, which the read below will tell.
-            let _ = Pin::new(&mut self.write).poll_shutdown(cx);
             loop {
                 self.buffer.consume(self.buffer.len());
-                let read = ready!(self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers));
-                if !read.is_ok_and(|count| count > 0) {
-                    return Poll::Ready(());
+                let read = self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers);
+                match read {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Pending if !self.timer.expired() => return Poll::Pending,
+                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(()),
                 }
             }
         })
