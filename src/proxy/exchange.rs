@@ -52,6 +52,8 @@ pub(super) enum Failure {
 
 /// The client's side of an exchange.
 pub(super) struct Client<'x, 'c> {
+    /// Index of the frontend it came in by.
+    pub(super) frontend: usize,
     pub(super) buffer: &'x mut Buffer,
     pub(super) read: &'x mut ReadHalf<'c>,
     pub(super) write: &'x mut WriteHalf<'c>,
@@ -229,7 +231,9 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
         self.phase = if interim {
             Phase::Interim
         } else {
+            // Before a byte is written: whoever has seen the response finds it counted.
             self.core.counters.servers[self.server.id.0].request();
+            self.core.counters.frontends[self.client.frontend].request();
             self.client.timer.set(self.core.patience.idle);
             Phase::Body { reusable: facts.persistent && uploaded, persistent }
         };

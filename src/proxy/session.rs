@@ -229,7 +229,6 @@ impl Session<'_> {
                     if reusable {
                         self.core.upstreams.put(id, address, stream, self.core.deadlines.now());
                     }
-                    self.core.counters.frontends[self.door.frontend].request();
                     return Ok(if persistent {
                         Next::Request
                     } else if asked.upload.is_taken() {
@@ -242,7 +241,6 @@ impl Session<'_> {
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
                 Ended::Failed(Failure::ServerBroke) => {
                     self.core.counters.servers[id.0].error();
-                    self.core.counters.frontends[self.door.frontend].request();
                     // The end of the connection would be the end of the body for an old client.
                     return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
                 }
@@ -271,6 +269,7 @@ impl Session<'_> {
     async fn exchange(&mut self, stream: &mut TcpStream, id: ServerId, asked: &mut Asked) -> Ended {
         let (read, write) = stream.split();
         let client = Client {
+            frontend: self.door.frontend,
             buffer: &mut self.buffer,
             read: &mut self.read,
             write: &mut self.write,
