@@ -54,7 +54,8 @@ pub(super) fn limits(value: Option<&Spanned<DeValue<'_>>>, problems: &mut Proble
     let connections =
         table.or("connections", default.connections, count("a number of connections", 1..=10_000_000));
     let head = table.or("head", default.head, head);
-    let headers = table.or("headers", default.headers, count("a number of header lines", 1..=10_000));
+    // As many as the parser has room for: http::MAX_LINES.
+    let headers = table.or("headers", default.headers, count("a number of header lines", 1..=512));
     let body = table.or("body", default.body, body);
     let head_timeout = table.or("head_timeout", default.head_timeout, value::wait);
     let idle_timeout = table.or("idle_timeout", default.idle_timeout, value::wait);
