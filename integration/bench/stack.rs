@@ -234,16 +234,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let snapshot = Snapshot::new(vec![Rotation::new(servers, Arc::new(Turn::new()))]);
     let settings = Settings {
         frontends: vec![Frontend { name: "web".into(), bind: vec![([127, 0, 0, 1], 0).into()], pool: 0 }],
-        limits: Limits {
-            connections: 10_000,
-            head: 32 << 10,
-            headers: 100,
-            body: None,
-            head_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(1),
-            response_timeout: Duration::from_secs(30),
-        },
+        limits: Limits::default(),
         threads: 1,
         servers: count,
     };
