@@ -46,6 +46,11 @@ fn a_head_that_does_not_come() {
     let rig = rig_with(&[site("a").address], Limits { head_timeout: SOON, ..limits() }, 1);
     let answer = rig.ask("GET / HTTP/1.1\r\nHost:");
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("head"), "{answer}");
+    // The same when it begins right behind another request.
+    let mut client = rig.client();
+    client.say(&format!("{GET}GET / HT"));
+    assert!(client.message().0.starts_with("HTTP/1.1 200 "));
+    assert!(client.message().0.starts_with("HTTP/1.1 408 "));
 }
 
 #[test]

@@ -186,6 +186,7 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
                         return failed(Failure::ClientGone);
                     }
                     self.phase = Phase::Head { interim: true };
+                    // An interim response is a sign of life: the wait for the final one begins again.
                     if self.upload != Upload::Going {
                         self.client.timer.set(self.core.patience.response);
                     }

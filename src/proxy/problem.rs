@@ -41,6 +41,12 @@ pub(super) enum Problem {
     ResponseTimeout { server: String },
 }
 
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
 impl Problem {
     /// The status (RFC 9110 §15.5 and §15.6).
     pub(super) fn status(&self) -> u16 {

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -20,7 +21,7 @@ use super::exchange::{Client, Ended, Exchange, Failure, Server};
 use super::pipe::{Means, Pipe};
 use super::problem::{Culprit, Problem};
 use super::upstream;
-use crate::http::{Body, Delivery, Lines, Malformed, Origin, Request, Scan, Version, rewrite_request};
+use crate::http::{Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
 
 /// How long a connection that ends early is read on, so that the client gets to see the response: closing with
@@ -54,10 +55,7 @@ enum Next {
 /// Serves a client until either side has enough.
 pub(super) async fn serve(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let (read, write) = stream.split();
-    let address = peer.ip().to_string();
-    let mut session =
-        Session { core: &core, timer, read, write, buffer: Buffer::default(), peer, address, door: &door };
+    let mut session = Session::new(&core, timer, &mut stream, peer, &door);
     let mut next = Next::Request;
     while next == Next::Request {
         next = session.turn().await;
@@ -75,10 +73,7 @@ pub(super) async fn serve(core: Rc<Core>, mut stream: TcpStream, peer: SocketAdd
 /// Tells a client that there are too many already. What it sends is not read as a request.
 pub(super) async fn turn_away(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let (read, write) = stream.split();
-    let address = String::new();
-    let mut session =
-        Session { core: &core, timer, read, write, buffer: Buffer::default(), peer, address, door: &door };
+    let mut session = Session::new(&core, timer, &mut stream, peer, &door);
     session.answer(&Problem::Full, false, false).await;
     session.linger().await;
     session.buffer.release(&core.buffers);
@@ -97,11 +92,25 @@ struct Session<'s> {
     door: &'s Door,
 }
 
-impl Session<'_> {
+impl<'s> Session<'s> {
+    fn new(
+        core: &'s Rc<Core>,
+        timer: Timer,
+        stream: &'s mut TcpStream,
+        peer: SocketAddr,
+        door: &'s Door,
+    ) -> Self {
+        let (read, write) = stream.split();
+        let address = peer.ip().to_string();
+        Self { core, timer, read, write, buffer: Buffer::default(), peer, address, door }
+    }
+
     async fn turn(&mut self) -> Next {
         let mut scan = Scan::request();
-        self.timer.set(self.core.patience.idle);
-        self.timer.set_idle(true);
+        // The beginning of the next request may have come with the last one.
+        let idle = self.buffer.is_empty();
+        self.timer.set(if idle { self.core.patience.idle } else { self.core.patience.head });
+        self.timer.set_idle(idle);
         let asked = poll_fn(|cx| self.poll_request(cx, &mut scan)).await;
         self.timer.set_idle(false);
         match asked {
@@ -149,36 +158,32 @@ impl Session<'_> {
 
     /// Takes a request off the buffer if there is a whole head.
     fn request(&mut self, scan: &mut Scan) -> Result<Option<Asked>, Problem> {
-        let limits = &self.core.limits;
-        let found = scan.find(self.buffer.data(), limits.head).map_err(Problem::Malformed)?;
+        let found = scan.find(self.buffer.data(), self.core.limits.head)?;
         let Some(range) = found else { return Ok(None) };
         let length = range.end;
-        let asked = self.read_head(range).map_err(Problem::Malformed)?;
-        if let (asked, Body::Length(length)) = &asked
-            && limits.body.is_some_and(|limit| *length > limit)
-        {
-            debug_assert!(!asked.upload.is_taken(), "the body is still to come");
-            return Err(Problem::BodyTooLarge);
-        }
+        let asked = self.read_head(range)?;
         self.buffer.consume(length);
-        Ok(Some(asked.0))
+        Ok(Some(asked))
     }
 
-    fn read_head(&self, range: std::ops::Range<usize>) -> Result<(Asked, Body), Malformed> {
+    fn read_head(&self, range: Range<usize>) -> Result<Asked, Problem> {
+        let limits = &self.core.limits;
         let mut lines = Lines::new();
-        let request = Request::parse(&self.buffer.data()[range], &mut lines, self.core.limits.headers)?;
+        let request = Request::parse(&self.buffer.data()[range], &mut lines, limits.headers)?;
         let facts = request.facts()?;
+        if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
+            return Err(Problem::BodyTooLarge);
+        }
         let mut out = self.core.buffers.text();
         rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
         let delivery = if facts.body == Body::Chunked { Delivery::Chunked } else { Delivery::Raw };
-        let asked = Asked {
-            upload: Pipe::new(out, facts.body, delivery, self.core.limits.body),
+        Ok(Asked {
+            upload: Pipe::new(out, facts.body, delivery, limits.body),
             version: request.version,
             persistent: facts.persistent,
             is_head: facts.is_head,
             is_idempotent: facts.is_idempotent,
-        };
-        Ok((asked, facts.body))
+        })
     }
 
     /// Asks one server after the other until one answers or none is left.
