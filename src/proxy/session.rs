@@ -163,6 +163,10 @@ impl<'s> Session<'s> {
         let length = range.end;
         let asked = self.read_head(range)?;
         self.buffer.consume(length);
+        if self.buffer.is_empty() {
+            // Nothing to hold while a server thinks; the response will be read into the same, warm memory.
+            self.buffer.release(&self.core.buffers);
+        }
         Ok(Some(asked))
     }
 
