@@ -1,7 +1,7 @@
 //! The lab itself: that hosts reach each other, cables can be pulled, and the client's eyes see what is on the wire.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use pnet::datalink::{self, Channel};
@@ -12,7 +12,8 @@ use vipd::lab::{
 use vipd::vrrp::{Cidr, Role};
 
 const SOON: Duration = Duration::from_secs(5);
-const VIP: Cidr = Cidr { address: Ipv4Addr::new(10, 77, 0, 100), prefix: 24 };
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+const VIP: Cidr = Cidr { address: IpAddr::V4(ADDRESS), prefix: 24 };
 
 fn lab() -> Lab {
     Lab::build(&Topology::pair()).expect("the lab is built")
@@ -22,7 +23,7 @@ fn lab() -> Lab {
 fn hosts_have_their_own_address_and_card_and_reach_each_other() {
     let lab = lab();
     let (lb1, client) = (lab.host("lb1"), lab.host("client"));
-    let own = Cidr { address: Ipv4Addr::new(10, 77, 0, 1), prefix: 24 };
+    let own = Cidr { address: [10, 77, 0, 1].into(), prefix: 24 };
     assert_eq!(lb1.addresses().expect("addresses"), [own]);
 
     let server = lb1.run(|| TcpListener::bind("10.77.0.1:0")).expect("inside").expect("bound");
@@ -70,11 +71,11 @@ fn reachable(lab: &Lab, host: &str, within: Duration) -> bool {
 fn addresses_come_and_go() {
     let lab = lab();
     let lb2 = lab.host("lb2");
-    assert!(!lb2.holds(VIP.address).expect("addresses"));
+    assert!(!lb2.holds(ADDRESS).expect("addresses"));
     lb2.add_address(VIP).expect("added");
-    assert!(lb2.holds(VIP.address).expect("addresses"));
+    assert!(lb2.holds(ADDRESS).expect("addresses"));
     lb2.delete_address(VIP).expect("deleted");
-    assert!(!lb2.holds(VIP.address).expect("addresses"));
+    assert!(!lb2.holds(ADDRESS).expect("addresses"));
     let error = lb2.delete_address(VIP).expect_err("it is gone");
     assert!(error.to_string().contains("10.77.0.100/24"), "{error}");
 }
@@ -90,13 +91,13 @@ fn client_hears_adverts_and_gratuitous_arp_and_whence_they_come() {
     assert!(frame.at >= from && frame.at <= Moment::now());
     let advert = frame.advert().expect("an advert");
     assert_eq!((advert.vrid, advert.priority, advert.interval), (51, 200, 10));
-    assert_eq!(advert.addresses, [VIP.address]);
+    assert_eq!(advert.addresses, [ADDRESS]);
 
     let lb2 = lab.host("lb2").mac();
     lab.host("lb2").run(|| send_gratuitous_arp(lb2)).expect("inside").expect("sent");
     let heard = capture.wait_for(from, SOON, |frame| frame.gratuitous().is_some()).expect("the announcement");
     let arp = heard.gratuitous().expect("gratuitous");
-    assert_eq!((arp.sender, arp.sender_mac, heard.source), (VIP.address, lb2, lb2));
+    assert_eq!((arp.sender, arp.sender_mac, heard.source), (ADDRESS, lb2, lb2));
     assert_eq!(capture.between(frame.at, heard.at), [frame]);
 }
 
@@ -106,7 +107,7 @@ fn send_gratuitous_arp(mac: Mac) -> std::io::Result<()> {
     let Ok(Channel::Ethernet(mut out, _)) = datalink::channel(&eth0, datalink::Config::default()) else {
         panic!("no channel");
     };
-    let vip = VIP.address.octets();
+    let vip = ADDRESS.octets();
     let frame = [&[0xff; 6][..], &mac.0, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &mac.0, &vip, &[0; 6], &vip];
     out.send_to(&frame.concat(), None).expect("room to send")
 }
@@ -239,7 +240,7 @@ fn node_says_when_it_is_ready_how_it_stands_and_what_happens() {
     let mut node = Node::start(&lab, "lb1", &setup).expect("started");
     let status = node.wait_for_role(Role::Active, SOON).expect("Active");
     assert_eq!((status.node.as_str(), status.pid), ("lb1", node.pid()));
-    assert!(lab.host("lb1").holds(VIP.address).expect("addresses"));
+    assert!(lab.host("lb1").holds(ADDRESS).expect("addresses"));
     let announced = capture.wait_for(from, SOON, |frame| frame.gratuitous().is_some()).expect("announced");
     assert_eq!(announced.source, lab.host("lb1").mac());
 

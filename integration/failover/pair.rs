@@ -1,6 +1,6 @@
 //! The pair under test: two real nodes, three real Nginx, and a third host that sees what users see.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use vipd::vrrp::{Cidr, Role};
 /// The address that moves.
 pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 /// The same, as it is on the interface.
-pub(crate) const ADDRESS: Cidr = Cidr { address: VIP, prefix: 24 };
+pub(crate) const ADDRESS: Cidr = Cidr { address: IpAddr::V4(VIP), prefix: 24 };
 /// How long anything may take that must happen: many times what it takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// The nodes, the better one first.

@@ -39,7 +39,13 @@ impl Desk {
         let status = self.ha.status();
         let longest = routers
             .iter()
-            .map(|router| active_down_interval(Priority::UNFIT, status[*router].advert_interval))
+            .map(|router| {
+                active_down_interval(
+                    status[*router].version,
+                    Priority::UNFIT,
+                    status[*router].advert_interval,
+                )
+            })
             .max();
         let Some(longest) = longest else {
             return Ok(Err(format!("{} is not Active: there is nothing to hand over", self.node)));

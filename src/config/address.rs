@@ -1,8 +1,9 @@
-//! Addresses as people write them. This release speaks IPv4; IPv6 is recognised and refused by name.
+//! Addresses as people write them. A node's own address is IPv4 in this release; IPv6 is recognised and refused there
+//! by name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
-use crate::vrrp::Cidr;
+use crate::vrrp::{Cidr, Family};
 
 use super::problem::Wrong;
 
@@ -16,26 +17,43 @@ pub(super) fn host(text: &str) -> Result<IpAddr, Wrong> {
         return Err(Wrong::new(format!("`{text}` has a port, a node's address has none")));
     }
     let address = ipv4(text, "10.77.0.1")?;
-    usable(address)?;
+    usable(IpAddr::V4(address))?;
     Ok(IpAddr::V4(address))
 }
 
 /// A virtual address with its prefix length.
 pub(super) fn cidr(text: &str) -> Result<Cidr, Wrong> {
-    let Some((address, prefix)) = text.split_once('/') else {
-        ipv4(text, "10.77.0.100/24")?;
-        return Err(Wrong::new(format!("`{text}` has no prefix length"))
-            .help(format!("write \"{text}/24\" with the prefix length of its network, or \"{text}/32\"")));
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
     };
-    let address = ipv4(address, "10.77.0.100/24")?;
+    let address = match address.parse::<Ipv6Addr>() {
+        Ok(address) => IpAddr::V6(address),
+        Err(_) => IpAddr::V4(ipv4(address, "10.77.0.100/24")?),
+    };
+    let (most, usual) = if address.is_ipv4() { (32, 24) } else { (128, 64) };
+    let Some(prefix) = prefix else {
+        return Err(Wrong::new(format!("`{text}` has no prefix length")).help(format!(
+            "write \"{text}/{usual}\" with the prefix length of its network, or \"{text}/{most}\""
+        )));
+    };
+    let family = Family::of(address);
     let prefix = match prefix.parse::<u8>() {
-        Ok(prefix @ 1..=32) if !text.ends_with(&format!("/0{prefix}")) => prefix,
+        Ok(length) if (1..=most).contains(&length) && !prefix.starts_with(['0', '+']) => length,
         _ => {
-            return Err(Wrong::new(format!("`/{prefix}` is no prefix length of IPv4"))
-                .help(format!("write a number from 1 to 32: \"{address}/24\"")));
+            return Err(Wrong::new(format!("`/{prefix}` is no prefix length of {family}"))
+                .help(format!("write a number from 1 to {most}: \"{address}/{usual}\"")));
         }
     };
     usable(address)?;
+    if let IpAddr::V4(address) = address {
+        a_host(address, prefix)?;
+    }
+    Ok(Cidr { address, prefix })
+}
+
+/// Not the network itself and not its broadcast address.
+fn a_host(address: Ipv4Addr, prefix: u8) -> Result<(), Wrong> {
     let host_bits = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
     let host = address.to_bits() & host_bits;
     if prefix < 31 && (host == 0 || host == host_bits) {
@@ -43,7 +61,7 @@ pub(super) fn cidr(text: &str) -> Result<Cidr, Wrong> {
         return Err(Wrong::new(format!("{address} is {which}, no host of {address}/{prefix}"))
             .help("write the address that clients connect to, with the prefix length of its network"));
     }
-    Ok(Cidr { address, prefix })
+    Ok(())
 }
 
 /// What a frontend listens on.
@@ -63,16 +81,32 @@ pub(super) fn server(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 fn socket(text: &str, example: &str) -> Result<SocketAddr, Wrong> {
+    if let Ok(SocketAddr::V6(address)) = text.parse()
+        && address.port() != 0
+    {
+        return Ok(SocketAddr::V6(address));
+    }
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Err(Wrong::new(format!("`{text}` has no port")).help(format!("write \"[{address}]:80\"")));
+    }
     let Some((address, port)) = text.rsplit_once(':') else {
         ipv4(text, example)?;
         return Err(Wrong::new(format!("`{text}` has no port")).help(format!("write \"{text}:80\"")));
     };
-    if text.starts_with('[') || text.parse::<Ipv6Addr>().is_ok() {
-        return Err(no_ipv6(text));
+    if let Some(inside) = address.strip_prefix('[') {
+        let inside = inside.trim_end_matches(']');
+        if inside.parse::<Ipv6Addr>().is_err() {
+            return Err(Wrong::new(format!("`{inside}` is not an IPv6 address")));
+        }
+        return port_of(port).map(|_| SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)));
     }
     let address = ipv4(address, example)?;
+    Ok(SocketAddr::V4(SocketAddrV4::new(address, port_of(port)?)))
+}
+
+fn port_of(port: &str) -> Result<u16, Wrong> {
     match port.parse::<u16>() {
-        Ok(port @ 1..) => Ok(SocketAddr::V4(SocketAddrV4::new(address, port))),
+        Ok(port @ 1..) => Ok(port),
         Ok(0) | Err(_) => {
             Err(Wrong::new(format!("`{port}` is no port")).help("write a number from 1 to 65535"))
         }
@@ -95,13 +129,13 @@ fn ipv4(text: &str, example: &str) -> Result<Ipv4Addr, Wrong> {
     })
 }
 
-fn usable(address: Ipv4Addr) -> Result<(), Wrong> {
+fn usable(address: IpAddr) -> Result<(), Wrong> {
     let what = match address {
         _ if address.is_unspecified() => "no address at all",
         _ if address.is_multicast() => "a multicast address",
-        _ if address.is_broadcast() => "the broadcast address",
+        IpAddr::V4(v4) if v4.is_broadcast() => "the broadcast address",
         _ if address.is_loopback() => "a loopback address, which no other machine can reach",
-        _ => return Ok(()),
+        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(()),
     };
     Err(Wrong::new(format!("{address} is {what}")))
 }

@@ -126,5 +126,5 @@ fn servers(file: &File, pool: &Pool, problems: &mut Problems<'_>) {
 /// Every virtual address and where it stands.
 fn virtual_addresses(file: &File) -> impl Iterator<Item = (IpAddr, std::ops::Range<usize>)> + '_ {
     let all = file.routers.iter().flat_map(|router| &router.addresses);
-    all.map(|at: &Spanned<_>| (IpAddr::V4(at.get_ref().address), at.span()))
+    all.map(|at: &Spanned<_>| (at.get_ref().address, at.span()))
 }

@@ -30,7 +30,9 @@ pub use nearest::nearest;
 pub use problem::{Errors, Outline, Parsed, Problem, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
-pub use valid::{Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server};
+pub use valid::{
+    Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server, Transport,
+};
 
 use toml::de::DeTable;
 

@@ -8,14 +8,15 @@ use std::net::{IpAddr, SocketAddr};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::vrrp::{Centis, Cidr, Preempt, Priority, Vrid};
+use crate::vrrp::wire::Password;
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
 
 use super::address;
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems};
 use super::settings;
 use super::table::{Field, Table};
-use super::valid::{Limits, ProxySettings};
+use super::valid::{Limits, ProxySettings, Transport};
 use super::value::{self, of_text};
 
 /// The file.
@@ -43,6 +44,9 @@ pub(super) struct Router {
     pub(super) addresses: Vec<Spanned<Cidr>>,
     pub(super) advert_interval: Option<Centis>,
     pub(super) preempt: Option<Preempt>,
+    pub(super) version: Option<Field<Version>>,
+    pub(super) transport: Option<Field<Transport>>,
+    pub(super) password: Option<Field<Password>>,
 }
 
 /// A `[[frontend]]`.
@@ -106,9 +110,10 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         addresses: table.list("addresses", "addresses = [\"10.77.0.100/24\"]", of_text(address::cidr)),
         advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),
         preempt: table.or("preempt", Preempt::Always, value::preempt),
+        version: table.optional("version", value::version),
+        transport: table.optional("transport", value::transport),
+        password: table.optional("password", value::password),
     };
-    table.or("version", (), value::version);
-    table.or("transport", (), value::only("multicast", &["unicast"]));
     table.finish();
     Some(router)
 }

@@ -13,6 +13,8 @@ use super::problem::Problems;
 use super::raw::{File, Frontend, Node, Router};
 use super::table::Field;
 use super::valid;
+use super::valid::Transport;
+use crate::vrrp::{Family, Version};
 
 /// Records duplicates and references to nothing.
 pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
@@ -48,11 +50,59 @@ fn routers(file: &File, problems: &mut Problems<'_>) {
             None => problem.help("each virtual router of an interface has its own vrid"),
         };
     }
+    file.routers.iter().for_each(|router| contradictions(file, router, problems));
     let addresses = file.routers.iter().flat_map(|router| &router.addresses);
     for (place, first, address) in repeated(addresses.map(|at| (at.get_ref().address, at.span()))) {
         problems
             .error(place, format!("the address {address} is there twice"))
             .other(first, "first used here");
+    }
+}
+
+/// What the keys of one router cannot all mean.
+fn contradictions(file: &File, router: &Router, problems: &mut Problems<'_>) {
+    let given = |version: &Option<Field<Version>>| {
+        version.as_ref().and_then(Option::as_ref).map(|at| (*at.get_ref(), at.span()))
+    };
+    let version = given(&router.version);
+    let v2 = version.clone().filter(|(version, _)| *version == Version::V2);
+    let v6 = router.addresses.iter().find(|at| at.get_ref().family() == Family::V6);
+    if let Some((_, place)) = &v2 {
+        if let Some(v6) = v6 {
+            let problem = problems.error(v6.span(), "version 2 of VRRP is for IPv4 alone".to_owned());
+            problem
+                .other(place.clone(), "version 2 here")
+                .help("use version 3, or a [[vrrp]] of its own for IPv6");
+        }
+        if router.advert_interval.is_some_and(|interval| !interval.get().is_multiple_of(100)) {
+            let message = "version 2 of VRRP advertises in whole seconds".to_owned();
+            problems
+                .error(place.clone(), message)
+                .help("set advert_interval = \"1s\" or more, or use version 3");
+        }
+    }
+    if let Some(Some(password)) = &router.password
+        && v2.is_none()
+    {
+        let message = "only version 2 of VRRP has a password".to_owned();
+        problems
+            .error(password.span(), message)
+            .help("set version = 2, or remove it: it protects nothing anyway");
+    }
+    if let Some(Some(transport)) = &router.transport
+        && *transport.get_ref() == Transport::Unicast
+    {
+        if file.nodes.len() < 2 && !problems.torn() {
+            let message = "unicast needs peers, and there is no other [[node]]".to_owned();
+            problems.error(transport.span(), message).help("add a [[node]] for each peer, or use multicast");
+        }
+        if let Some(v6) = v6 {
+            let message = "unicast goes to the nodes' addresses, which are IPv4".to_owned();
+            let problem = problems.error(v6.span(), message);
+            problem
+                .other(transport.span(), "unicast here")
+                .help("use multicast for a router with IPv6 addresses");
+        }
     }
 }
 
@@ -157,6 +207,9 @@ fn valid_router(router: Router) -> Option<valid::Router> {
         addresses: router.addresses.into_iter().map(Spanned::into_inner).collect(),
         advert_interval: router.advert_interval?,
         preempt: router.preempt?,
+        version: plain(router.version?).unwrap_or_default(),
+        transport: plain(router.transport?).unwrap_or_default(),
+        password: plain(router.password?),
     })
 }
 

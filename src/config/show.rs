@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::vrrp::Preempt;
 
 use super::quantity::{duration_text, size_text};
-use super::valid::{Check, CheckKind, Config, Limits, ProxySettings};
+use super::valid::{Check, CheckKind, Config, Limits, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -20,12 +20,25 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "address  = \"{}\"\npriority = {}\n", node.address, node.priority)?;
     }
     for router in &config.routers {
-        let preempt = if router.preempt == Preempt::Never { "never" } else { "always" };
+        let preempt = match router.preempt {
+            Preempt::Always => "\"always\"".to_owned(),
+            Preempt::Never => "\"never\"".to_owned(),
+            Preempt::After(delay) => format!("{{ after = \"{}\" }}", duration_text(delay.as_duration())),
+        };
+        let transport = match router.transport {
+            Transport::Multicast => "multicast",
+            Transport::Unicast => "unicast",
+        };
         writeln!(out, "[[vrrp]]\nname            = {:?}", router.name)?;
         writeln!(out, "interface       = {:?}\nvrid            = {}", router.interface, router.vrid)?;
-        writeln!(out, "addresses       = {}\nversion         = 3", strings(&router.addresses))?;
+        writeln!(out, "addresses       = {}", strings(&router.addresses))?;
+        writeln!(out, "version         = {}", router.version)?;
+        if let Some(password) = router.password {
+            let text = String::from_utf8_lossy(&password);
+            writeln!(out, "password        = {:?}", text.trim_end_matches('\0'))?;
+        }
         writeln!(out, "advert_interval = \"{}\"", router.advert_interval)?;
-        writeln!(out, "transport       = \"multicast\"\npreempt         = \"{preempt}\"\n")?;
+        writeln!(out, "transport       = \"{transport}\"\npreempt         = {preempt}\n")?;
     }
     for frontend in &config.frontends {
         writeln!(out, "[[frontend]]\nname = {:?}\nbind = {}", frontend.name, strings(&frontend.bind))?;

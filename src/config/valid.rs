@@ -6,7 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::vrrp::{Centis, Cidr, Preempt, Priority, Vrid};
+use crate::vrrp::wire::Password;
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
 
 /// One file for every node of the group, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +46,28 @@ pub struct Router {
     pub interface: String,
     /// The Virtual Router Identifier.
     pub vrid: Vrid,
-    /// The addresses, in the order of the file; never empty.
+    /// The addresses of either family, in the order of the file; never empty.
     pub addresses: Vec<Cidr>,
+    /// The protocol version. Default 3.
+    pub version: Version,
+    /// Where adverts are sent. Default multicast.
+    pub transport: Transport,
+    /// Version 2 only: the password in clear that older peers want.
+    pub password: Option<Password>,
     /// How often the Active advertises. Default 100 ms.
     pub advert_interval: Centis,
     /// Whether a better node takes over from one that serves. Default always.
     pub preempt: Preempt,
+}
+
+/// Where adverts are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// To the group of the protocol, on the router's interface.
+    #[default]
+    Multicast,
+    /// To the address of every other node, one packet each.
+    Unicast,
 }
 
 /// A `[[frontend]]`: where clients connect.

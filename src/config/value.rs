@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::vrrp::{Centis, Preempt, Priority, Vrid};
+use crate::vrrp::wire::Password;
+use crate::vrrp::{Centis, Preempt, Priority, Span, Version, Vrid};
 
 use super::nearest::nearest;
 use super::problem::Wrong;
 use super::quantity;
 use super::table::wrong_type;
+use super::valid::Transport;
 
 /// The decoder of a string that `parse` understands.
 pub(super) fn of_text<T>(
@@ -113,12 +115,14 @@ pub(super) fn size(value: &DeValue<'_>) -> Result<u64, Wrong> {
     quantity::parse_size(text(value)?)
 }
 
-/// Whether a better node takes over. `after` is for a later release.
+/// Whether a better node takes over: `"always"`, `"never"` or `{ after = "30s" }`.
 pub(super) fn preempt(value: &DeValue<'_>) -> Result<Preempt, Wrong> {
-    if value.as_table().is_some_and(|table| table.get("after").is_some()) {
-        return Err(
-            Wrong::new("this release does not have `after` yet").help("write \"always\" or \"never\"")
-        );
+    if let Some(table) = value.as_table() {
+        let (Some(after), 1) = (table.get("after"), table.len()) else {
+            return Err(Wrong::new("this table has one key, `after`").help("write { after = \"30s\" }"));
+        };
+        let delay = u64::try_from(wait(after.get_ref())?.as_micros()).unwrap_or(u64::MAX);
+        return Ok(Preempt::After(Span::from_micros(delay)));
     }
     match one_of(value, &["always", "never"], &[])? {
         "never" => Ok(Preempt::Never),
@@ -126,14 +130,35 @@ pub(super) fn preempt(value: &DeValue<'_>) -> Result<Preempt, Wrong> {
     }
 }
 
-/// The protocol version: 3, and 2 in a later release.
-pub(super) fn version(value: &DeValue<'_>) -> Result<(), Wrong> {
+/// The protocol version: 3 or 2.
+pub(super) fn version(value: &DeValue<'_>) -> Result<Version, Wrong> {
     match whole(value) {
-        Some(3) => Ok(()),
-        Some(2) => Err(Wrong::new("this release does not speak VRRP version 2 yet")
-            .help("write 3, and let keepalived peers speak it with `vrrp_version 3`")),
+        Some(3) => Ok(Version::V3),
+        Some(2) => Ok(Version::V2),
         _ => Err(Wrong::new("a version of VRRP is 3 or 2").help("write 3, or leave the key out")),
     }
+}
+
+/// Where adverts go.
+pub(super) fn transport(value: &DeValue<'_>) -> Result<Transport, Wrong> {
+    match one_of(value, &["multicast", "unicast"], &[])? {
+        "unicast" => Ok(Transport::Unicast),
+        _ => Ok(Transport::Multicast),
+    }
+}
+
+/// A password of version 2: one to eight bytes, filled up with zeros (RFC 2338 §5.3.6.2).
+pub(super) fn password(value: &DeValue<'_>) -> Result<Password, Wrong> {
+    let bytes = text(value)?.as_bytes();
+    let mut password = Password::default();
+    match password.get_mut(..bytes.len()) {
+        Some(room) if !bytes.is_empty() => room.copy_from_slice(bytes),
+        Some(_) | None => {
+            return Err(Wrong::new("a password of version 2 has one to eight bytes")
+                .help("peers cut longer ones off: write the first eight"));
+        }
+    }
+    Ok(password)
 }
 
 /// The decoder of a key that has one value in this release, and `later` ones.

@@ -5,7 +5,7 @@
 //! its peers said before it believes its own clock.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use tokio::select;
 
@@ -14,11 +14,11 @@ use crate::event::Event;
 use crate::link::RouterStatus;
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
-use crate::vrrp::{Effect, Input, Received, Refusal, Refusals, Role, Time, accept};
+use crate::vrrp::{Effect, Input, Received, Refusal, Refusals, Role, Time};
 
 use super::instance::Instance;
 use super::perform::Hands;
-use super::track::{self, DataPlane, Link, Track};
+use super::track::{self, DataPlane, Link};
 use super::vip;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
@@ -43,7 +43,7 @@ pub struct Ha {
     node: usize,
     instances: Vec<Instance>,
     /// Every address that moves; never a source of adverts.
-    service: Vec<Ipv4Addr>,
+    service: Vec<IpAddr>,
     hands: Hands,
     watch: Watch,
     alarm: Alarm,
@@ -60,16 +60,12 @@ impl Ha {
     /// # Errors
     /// `PermissionDenied` without CAP_NET_RAW or CAP_NET_ADMIN, and what else the kernel says.
     pub async fn open(config: Config, node: usize, plane: DataPlane) -> io::Result<Self> {
-        let own_priority = config.nodes[node].priority;
-        let instances = config
-            .routers
-            .iter()
-            .map(|router| Instance::new(router.clone(), own_priority, Track::new(&config, router)));
+        let instances = config.routers.iter().map(|router| Instance::new(&config, node, router));
         let addresses = config.routers.iter().flat_map(|router| &router.addresses);
         let mut ha = Self {
             instances: instances.collect(),
             service: addresses.map(|cidr| cidr.address).collect(),
-            hands: Hands::open()?,
+            hands: Hands::open(&config.routers)?,
             // Subscribed before the first look, so that no change falls between.
             watch: Watch::open()?,
             alarm: Alarm::new()?,
@@ -94,7 +90,7 @@ impl Ha {
     pub async fn ready(&mut self) -> io::Result<Wake> {
         select! {
             biased;
-            ready = self.hands.socket.readable() => ready.map(|()| Wake::Packets),
+            ready = self.hands.wires.readable() => ready.map(|()| Wake::Packets),
             rung = self.alarm.rings() => rung.map(|()| Wake::Timer),
             changed = self.watch.changed() => changed.map(|()| Wake::Network),
         }
@@ -174,33 +170,28 @@ impl Ha {
         let now = clock::now();
         let mut buffer = [0; PACKET];
         for _ in 0..BATCH {
-            let judged = match self.hands.socket.receive(&mut buffer) {
-                Ok(Some(packet)) => accept(packet.bytes).map(|advert| (packet.interface, advert)),
+            let (interface, judged) = match self.hands.wires.receive(&mut buffer) {
+                Ok(Some(judged)) => judged,
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!("VRRP socket: {error}");
                     continue;
                 }
             };
-            let addressed = judged.and_then(|(interface, advert)| {
-                let position = self.addressee(interface, &advert)?;
-                Ok((position, advert))
-            });
-            match addressed {
+            match judged.and_then(|advert| Ok((self.addressee(interface, &advert)?, advert))) {
                 Ok((position, advert)) => self.hear(now, position, advert).await,
                 Err(refusal) => self.refuse(refusal),
             }
         }
     }
 
-    /// The router that an advert is for.
+    /// The router that an advert is for, if it believes it.
     fn addressee(&self, interface: u32, advert: &Received) -> Result<usize, Refusal> {
         let matches = |instance: &Instance| {
             instance.router.vrid == advert.vrid && instance.link.is_some_and(|link| link.index == interface)
         };
         let position = self.instances.iter().position(matches).ok_or(Refusal::UnknownVrid)?;
-        let own = self.instances[position].link.is_some_and(|link| link.source == advert.source);
-        if own { Err(Refusal::OwnSource) } else { Ok(position) }
+        self.instances[position].believes(advert).map(|()| position)
     }
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {
@@ -248,9 +239,10 @@ impl Ha {
             self.feed(now, position, Input::Fault).await;
         }
         if let Some((link, priority)) = orders.enter {
+            let Some(source) = link.sources().next() else { return };
             self.instances[position].link = Some(link);
             self.feed(now, position, Input::Compete(priority)).await;
-            self.feed(now, position, Input::Startup { source: link.source }).await;
+            self.feed(now, position, Input::Startup { source }).await;
         }
     }
 
@@ -262,8 +254,8 @@ impl Ha {
         let takes_part = instance.machine.role() != Role::Initialize;
         if !takes_part || instance.link != Some(link) {
             let name = &instance.router.interface;
-            let joined = self.hands.socket.join(link.index);
-            joined.map_err(|error| format!("{name}: 224.0.0.18 could not be joined: {error}"))?;
+            let joined = self.hands.wires.join(link.index);
+            joined.map_err(|error| format!("{name}: the VRRP group could not be joined: {error}"))?;
         }
         Ok(link)
     }

@@ -1,17 +1,28 @@
 //! One virtual router on this node: its machine, what it depends on, and what `status` tells of it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use crate::config::Router;
+use crate::config::{Config, Router, Transport};
 use crate::event::Event;
 use crate::link::{AddressStatus, PeerStatus, RouterStatus};
 use crate::net::clock;
-use crate::vrrp::{Machine, Params, Priority, Received, Role, Span, Time, Why};
+use crate::vrrp::{
+    Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
+};
 
 use super::track::{Link, Track, Verdict};
 
 /// When an address that the kernel refused is tried again.
 const RETRY: Span = Span::from_millis(1_000);
+
+/// Peers whose dialect is remembered; strangers cannot make the list grow.
+const DIALECTS: usize = 16;
+
+/// Unicast: the addresses of the other nodes. `None`: multicast.
+pub(crate) fn peers(config: &Config, node: usize, router: &Router) -> Option<Vec<IpAddr>> {
+    let others = config.nodes.iter().enumerate().filter(|(position, _)| *position != node);
+    (router.transport == Transport::Unicast).then(|| others.map(|(_, node)| node.address).collect())
+}
 
 /// What a verdict means for the machine, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +39,10 @@ pub(crate) struct Instance {
     pub(crate) router: Router,
     pub(crate) machine: Machine,
     pub(crate) track: Track,
+    /// Unicast: where adverts go and who may send some. `None`: multicast.
+    pub(crate) peers: Option<Vec<IpAddr>>,
+    /// The checksum dialects of IPv4 peers, by source; the one heard last is the last.
+    dialects: Vec<(IpAddr, Dialect)>,
     /// What its interface offers; kept through a fault, so that the addresses can still be taken off.
     pub(crate) link: Option<Link>,
     /// When what it depends on has to be weighed again, though nothing else happens.
@@ -46,24 +61,27 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(router: Router, own_priority: Priority, track: Track) -> Self {
-        let params = Params { interval: router.advert_interval, preempt: router.preempt };
+    pub(crate) fn new(config: &Config, node: usize, router: &Router) -> Self {
+        let params =
+            Params { version: router.version, interval: router.advert_interval, preempt: router.preempt };
         Self {
             machine: Machine::new(params, Priority::UNFIT),
             held: vec![false; router.addresses.len()],
-            track,
+            track: Track::new(config, router),
+            peers: peers(config, node, router),
+            dialects: Vec::new(),
             link: None,
             weigh_at: None,
             peer: None,
             adverts_sent: 0,
             adverts_received: 0,
             restored: 0,
-            own_priority,
+            own_priority: config.nodes[node].priority,
             reasons: Vec::new(),
             takeovers: 0,
             since_ms: clock::wall_ms(),
             why: "the agent was started".to_owned(),
-            router,
+            router: router.clone(),
         }
     }
 
@@ -108,9 +126,35 @@ impl Instance {
         Event::Moved { router: self.router.name.clone(), from, to, why: self.why.clone() }
     }
 
+    /// Whether an advert of this VRID is one that this router believes.
+    pub(crate) fn believes(&self, advert: &Received) -> Result<(), Refusal> {
+        let own = self.link.and_then(|link| link.source(Family::of(advert.source)));
+        advert.fits(&Expected {
+            own: own.ok_or(Refusal::UnknownVrid)?,
+            version: self.router.version,
+            interval: self.router.advert_interval,
+            password: self.router.password,
+            peers: self.peers.as_deref(),
+        })
+    }
+
+    /// The checksum dialect for a destination: that of the peer there, for the group that of the peer heard last, and
+    /// keepalived's before anyone was heard.
+    pub(crate) fn dialect_for(&self, destination: IpAddr) -> Dialect {
+        let of_peer = self.dialects.iter().find(|(source, _)| *source == destination);
+        of_peer.or(self.dialects.last()).map_or(Dialect::Pseudo, |(_, dialect)| *dialect)
+    }
+
     /// Notes who was heard.
     pub(crate) fn heard(&mut self, advert: &Received, name: Option<String>) {
         self.adverts_received += 1;
+        if Family::of(advert.source) == Family::V4 {
+            self.dialects.retain(|(source, _)| *source != advert.source);
+            if self.dialects.len() == DIALECTS {
+                self.dialects.remove(0);
+            }
+            self.dialects.push((advert.source, advert.dialect));
+        }
         self.peer = Some(PeerStatus {
             address: advert.source,
             name,
@@ -127,6 +171,7 @@ impl Instance {
             name: self.router.name.clone(),
             interface: self.router.interface.clone(),
             vrid: self.router.vrid,
+            version: self.router.version,
             role: self.machine.role(),
             since_ms: self.since_ms,
             why: self.why.clone(),
@@ -146,7 +191,7 @@ impl Instance {
     }
 
     fn sentence(&self, why: Why) -> String {
-        let peer = |address: Ipv4Addr| match &self.peer {
+        let peer = |address: IpAddr| match &self.peer {
             Some(PeerStatus { address: heard, name: Some(name), .. }) if *heard == address => {
                 format!("{name} ({address})")
             }

@@ -9,6 +9,7 @@ mod perform;
 mod release;
 mod track;
 mod vip;
+mod wires;
 
 pub use driver::{Ha, Wake};
 pub use release::release;

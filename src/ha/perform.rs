@@ -1,30 +1,34 @@
 //! Performs the effects of one router, in their order. One that fails comes back as a fault of the router.
 
+use std::io;
+use std::net::IpAddr;
+
+use crate::config::Router;
 use crate::event::Event;
 use crate::net::arp::ArpSocket;
+use crate::net::ndp::NdpSocket;
 use crate::net::netlink::Netlink;
-use crate::net::vrrp_socket::VrrpSocket;
-use crate::vrrp::wire::{self, Advert, Path};
-use crate::vrrp::{Cidr, Dialect, Effect, Priority};
+use crate::vrrp::{Cidr, Effect, Priority};
 
 use super::instance::Instance;
+use super::wires::Wires;
 
 /// The adapters through which effects reach the kernel.
 pub(crate) struct Hands {
-    pub(crate) socket: VrrpSocket,
-    pub(crate) arp: ArpSocket,
+    pub(crate) wires: Wires,
     pub(crate) netlink: Netlink,
-    message: Vec<u8>,
+    arp: ArpSocket,
+    ndp: NdpSocket,
 }
 
 impl Hands {
     /// Opens every adapter.
-    pub(crate) fn open() -> std::io::Result<Self> {
+    pub(crate) fn open(routers: &[Router]) -> io::Result<Self> {
         Ok(Self {
-            socket: VrrpSocket::open()?,
-            arp: ArpSocket::open()?,
+            wires: Wires::open(routers)?,
             netlink: Netlink::open()?,
-            message: Vec::with_capacity(8 + 4 * 255),
+            arp: ArpSocket::open()?,
+            ndp: NdpSocket::open()?,
         })
     }
 
@@ -59,16 +63,16 @@ impl Hands {
             .map_err(|error| format!("{cidr} could not be put on {}: {error}", instance.router.interface))
     }
 
-    /// Gratuitous ARP for every address of the router.
+    /// Says on the wire where every address of the router is: gratuitous ARP, unsolicited neighbour advertisements.
     pub(crate) fn announce(&self, instance: &Instance) {
         let Some(link) = instance.link else { return };
         for cidr in &instance.router.addresses {
-            if let Err(error) = self.arp.announce(link.index, link.mac, cidr.address) {
-                tracing::warn!(
-                    "gratuitous ARP for {} on {}: {error}",
-                    cidr.address,
-                    instance.router.interface
-                );
+            let announced = match cidr.address {
+                IpAddr::V4(address) => self.arp.announce(link.index, link.mac, address),
+                IpAddr::V6(address) => self.ndp.announce(link.index, link.mac, address),
+            };
+            if let Err(error) = announced {
+                tracing::warn!("announcing {} on {}: {error}", cidr.address, instance.router.interface);
             }
         }
     }
@@ -78,12 +82,8 @@ impl Hands {
     fn advertise(&mut self, instance: &mut Instance, priority: Priority) {
         let Some(link) = instance.link else { return };
         let router = &instance.router;
-        let advert = Advert { vrid: router.vrid, priority, interval: router.advert_interval };
-        let addresses: Vec<_> = router.addresses.iter().map(|cidr| cidr.address).collect();
-        let path = Path { source: link.source, destination: wire::GROUP };
-        self.message.clear();
-        wire::emit(advert, &addresses, path, Dialect::Pseudo, &mut self.message);
-        match self.socket.send(&self.message, link.index, link.source) {
+        let dialect = |destination| instance.dialect_for(destination);
+        match self.wires.advertise(router, link, priority, instance.peers.as_deref(), dialect) {
             Ok(()) => instance.adverts_sent += 1,
             Err(error) => tracing::debug!("advert of {} on {}: {error}", router.name, router.interface),
         }

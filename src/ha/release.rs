@@ -4,12 +4,11 @@ use std::io;
 
 use crate::config::Config;
 use crate::net::netlink::Netlink;
-use crate::net::vrrp_socket::VrrpSocket;
-use crate::vrrp::wire::{self, Advert, Path};
 use crate::vrrp::{Dialect, Priority};
 
-use super::track;
 use super::vip::{self, Removed};
+use super::wires::Wires;
+use super::{instance, track};
 
 /// Takes every address of ours off. A router of the config that had one was Active here: its peers hear priority 0.
 /// Without a config only tagged addresses are found, and nobody is told.
@@ -25,6 +24,7 @@ pub async fn release(config: Option<(&Config, usize)>) -> io::Result<Vec<Removed
     };
     let service: Vec<_> =
         config.routers.iter().flat_map(|router| &router.addresses).map(|cidr| cidr.address).collect();
+    let mut wires = Wires::open(&config.routers)?;
     for router in &config.routers {
         let had = |removed: &Removed| {
             removed.name == router.interface && router.addresses.contains(&removed.address)
@@ -36,13 +36,8 @@ pub async fn release(config: Option<(&Config, usize)>) -> io::Result<Vec<Removed
         let Ok(link) = track::link(&interfaces, router, config.nodes[node].address, &service) else {
             continue;
         };
-        let advert =
-            Advert { vrid: router.vrid, priority: Priority::RESIGN, interval: router.advert_interval };
-        let addresses: Vec<_> = router.addresses.iter().map(|cidr| cidr.address).collect();
-        let path = Path { source: link.source, destination: wire::GROUP };
-        let mut message = Vec::new();
-        wire::emit(advert, &addresses, path, Dialect::Pseudo, &mut message);
-        VrrpSocket::open()?.send(&message, link.index, link.source)?;
+        let peers = instance::peers(config, node, router);
+        wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), |_| Dialect::Pseudo)?;
     }
     Ok(removed)
 }

@@ -3,13 +3,15 @@
 //! A **fault** takes the router out: nothing could answer at the address. **Unfit** lets it compete at priority 1:
 //! any fit node is better, but half a service is better than none.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::{Config, Router};
 use crate::link::{PoolReport, Report, ServerState};
 use crate::net::arp::Mac;
 use crate::net::netlink::Interface;
-use crate::vrrp::{Span, Time};
+use crate::vrrp::{Family, Span, Time};
+
+use super::wires::speaks;
 
 /// How long a proxy that is alive may say nothing before it is taken to be stuck. It reports once a second.
 const REPORT_LIMIT: Span = Span::from_millis(3_000);
@@ -32,8 +34,22 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     /// Its hardware address.
     pub(crate) mac: Mac,
-    /// The source of adverts.
-    pub(crate) source: Ipv4Addr,
+    /// The source of adverts over IPv4, when the router has IPv4 addresses.
+    pub(crate) v4: Option<Ipv4Addr>,
+    /// The source of adverts over IPv6, a link-local address, when the router has IPv6 addresses.
+    pub(crate) v6: Option<Ipv6Addr>,
+}
+
+impl Link {
+    /// The sources of adverts, one a wire. The first decides between equal priorities.
+    pub(crate) fn sources(self) -> impl Iterator<Item = IpAddr> {
+        self.v4.map(IpAddr::V4).into_iter().chain(self.v6.map(IpAddr::V6))
+    }
+
+    /// The source on the wire of a family.
+    pub(crate) fn source(self, family: Family) -> Option<IpAddr> {
+        self.sources().find(|source| Family::of(*source) == family)
+    }
 }
 
 /// The proxy process, as the agent knows it.
@@ -157,12 +173,13 @@ impl Track {
     }
 }
 
-/// What the interface of that name offers, or which fault it has.
+/// What the interface of that name offers, or which fault it has. `preferred` is the node's own address, `service`
+/// every address that moves and is therefore no source of adverts.
 pub(crate) fn link(
     interfaces: &[Interface],
     router: &Router,
-    preferred: std::net::IpAddr,
-    service: &[Ipv4Addr],
+    preferred: IpAddr,
+    service: &[IpAddr],
 ) -> Result<Link, String> {
     let name = &router.interface;
     let found = interfaces.iter().find(|interface| interface.name == *name);
@@ -174,13 +191,41 @@ pub(crate) fn link(
         return Err(format!("interface {name} has no carrier: is the cable in?"));
     }
     let mac = interface.mac.ok_or_else(|| format!("interface {name} is not an Ethernet"))?;
-    let own = || interface.addresses.iter().filter(|assigned| !service.contains(&assigned.cidr.address));
-    let source = own()
-        .map(|assigned| assigned.cidr.address)
-        .find(|address| preferred == *address)
-        .or_else(|| own().map(|assigned| assigned.cidr.address).next())
-        .ok_or_else(|| format!("interface {name} has no IPv4 address to send adverts from"))?;
-    Ok(Link { index: interface.index, mac, source })
+    let mut link = Link { index: interface.index, mac, v4: None, v6: None };
+    if speaks(router, Family::V4) {
+        let source = source_v4(interface, preferred, service);
+        let missing = || format!("interface {name} has no IPv4 address to send adverts from");
+        link.v4 = Some(source.ok_or_else(missing)?);
+    }
+    if speaks(router, Family::V6) {
+        let missing =
+            || format!("interface {name} has no link-local IPv6 address to send adverts from, or not yet");
+        link.v6 = Some(source_v6(interface, service).ok_or_else(missing)?);
+    }
+    Ok(link)
+}
+
+fn source_v4(interface: &Interface, preferred: IpAddr, service: &[IpAddr]) -> Option<Ipv4Addr> {
+    let v4 = || {
+        let addresses = interface.addresses.iter().map(|assigned| assigned.cidr.address);
+        addresses.filter(|address| !service.contains(address)).filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+    };
+    v4().find(|address| preferred == *address).or_else(|| v4().next())
+}
+
+/// "the IPv6 link-local address of the interface the packet is being sent from" (RFC 9568 §5.1.2.1).
+fn source_v6(interface: &Interface, service: &[IpAddr]) -> Option<Ipv6Addr> {
+    let usable = interface
+        .addresses
+        .iter()
+        .filter(|assigned| !assigned.tentative && !service.contains(&assigned.cidr.address));
+    usable.into_iter().find_map(|assigned| match assigned.cidr.address {
+        IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
+        IpAddr::V6(_) | IpAddr::V4(_) => None,
+    })
 }
 
 #[cfg(test)]

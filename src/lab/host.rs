@@ -1,6 +1,6 @@
 //! One host: a namespace with a card `eth0` on the switch, an address and a loopback.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Child, Command};
 
 use super::links::{self, CARD};
@@ -47,7 +47,7 @@ impl Host {
         switch.connect(&spec.name, &netns, spec.mac)?;
         links::set_up(&netns, "lo", true)?;
         links::set_up(&netns, CARD, true)?;
-        links::add_address(&netns, CARD, Cidr { address: spec.address, prefix })?;
+        links::add_address(&netns, CARD, Cidr { address: spec.address.into(), prefix })?;
         Ok(Self { name: spec.name.clone(), address: spec.address, mac: spec.mac, netns })
     }
 
@@ -101,7 +101,8 @@ impl Host {
     ///
     /// # Errors
     /// When netlink refuses.
-    pub fn holds(&self, address: Ipv4Addr) -> Result<bool, Error> {
+    pub fn holds(&self, address: impl Into<IpAddr>) -> Result<bool, Error> {
+        let address = address.into();
         Ok(self.addresses()?.iter().any(|held| held.address == address))
     }
 

@@ -1,6 +1,6 @@
 //! Links, addresses and neighbours of a namespace, by rtnetlink. Each call opens its own connection inside.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
 use futures_util::stream::TryStreamExt;
@@ -68,7 +68,7 @@ pub(super) fn set_up(netns: &Netns, name: &str, up: bool) -> Result<(), Error> {
 pub(super) fn add_address(netns: &Netns, name: &str, address: Cidr) -> Result<(), Error> {
     ask(netns, format_args!("adding {address} to {name}"), async |netlink| {
         let index = index_of(&netlink, name).await?;
-        netlink.address().add(index, IpAddr::V4(address.address), address.prefix).execute().await
+        netlink.address().add(index, address.address, address.prefix).execute().await
     })
 }
 
@@ -76,15 +76,19 @@ pub(super) fn add_address(netns: &Netns, name: &str, address: Cidr) -> Result<()
 pub(super) fn delete_address(netns: &Netns, name: &str, address: Cidr) -> Result<(), Error> {
     ask(netns, format_args!("deleting {address} from {name}"), async |netlink| {
         let index = index_of(&netlink, name).await?;
-        let message = AddressMessageBuilder::<Ipv4Addr>::new()
-            .index(index)
-            .address(address.address, address.prefix)
-            .build();
+        let message = match address.address {
+            IpAddr::V4(ip) => {
+                AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(ip, address.prefix).build()
+            }
+            IpAddr::V6(ip) => {
+                AddressMessageBuilder::<Ipv6Addr>::new().index(index).address(ip, address.prefix).build()
+            }
+        };
         netlink.address().del(message).execute().await
     })
 }
 
-/// The IPv4 addresses of the link `name`.
+/// The addresses of the link `name`, of both families.
 pub(super) fn addresses(netns: &Netns, name: &str) -> Result<Vec<Cidr>, Error> {
     ask(netns, format_args!("listing the addresses of {name}"), async |netlink| {
         let index = index_of(&netlink, name).await?;
@@ -162,7 +166,12 @@ async fn index_of(netlink: &Handle, name: &str) -> Result<u32, rtnetlink::Error>
 
 fn cidr_of(message: &AddressMessage) -> Option<Cidr> {
     message.attributes.iter().find_map(|attribute| {
-        let AddressAttribute::Local(IpAddr::V4(address)) = attribute else { return None };
+        // IFA_LOCAL is an IPv4 address' own; IPv6 addresses have only IFA_ADDRESS.
+        let (AddressAttribute::Local(address @ IpAddr::V4(_))
+        | AddressAttribute::Address(address @ IpAddr::V6(_))) = attribute
+        else {
+            return None;
+        };
         Some(Cidr { address: *address, prefix: message.header.prefix_len })
     })
 }

@@ -3,12 +3,12 @@
 //! A connection carries any number of requests. [`Request::Watch`] turns it into a stream: one [`Reply::Status`],
 //! then every [`Reply::Event`] until either side closes. [`Request::Report`] gets no reply.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::Stamped;
-use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Vrid};
+use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
 /// What a client of `agent.sock` may say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct RouterStatus {
     pub interface: String,
     /// Its VRID.
     pub vrid: Vrid,
+    /// The protocol version it speaks.
+    pub version: Version,
     /// Its role on this node.
     pub role: Role,
     /// Since when, milliseconds since the Unix epoch.
@@ -125,7 +127,7 @@ pub struct AddressStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeerStatus {
     /// Source address of its adverts.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its name, when the address is that of a configured node.
     pub name: Option<String>,
     /// The priority it advertised last; 0 when it resigned.

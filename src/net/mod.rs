@@ -6,6 +6,7 @@ pub mod arp;
 pub mod clock;
 pub mod files;
 pub mod listen;
+pub mod ndp;
 pub mod netlink;
 pub mod parent;
 pub mod pidfd;

@@ -3,16 +3,20 @@
 //! Peer mistakes are never fatal and never change a role; this room only says which mistake it was.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::wire::{self, Path};
-use super::{Centis, Dialect, Priority, Vrid};
+use super::wire::{self, Password, Path};
+use super::{Centis, Dialect, Priority, Version, Vrid};
 
-/// An advert that passed every check.
+/// An advert that passed every check that needs no config; [`Received::fits`] asks the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Source address: the sender's primary address.
-    pub source: Ipv4Addr,
+    /// Source address: the sender's primary or link-local address.
+    pub source: IpAddr,
+    /// Whether it went to the group, and not to one node.
+    pub multicast: bool,
+    /// The protocol version it speaks.
+    pub version: Version,
     /// The virtual router it speaks of.
     pub vrid: Vrid,
     /// The sender's priority; 0 resigns.
@@ -21,6 +25,61 @@ pub struct Received {
     pub interval: Centis,
     /// The checksum dialect that the sender speaks.
     pub dialect: Dialect,
+    /// The password of version 2, if it has one.
+    pub password: Option<Password>,
+}
+
+/// What the config says of the adverts of a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// Our own source address in the advert's family.
+    pub own: IpAddr,
+    /// The version that is spoken.
+    pub version: Version,
+    /// The interval; version 2 has no other.
+    pub interval: Centis,
+    /// The password of version 2.
+    pub password: Option<Password>,
+    /// Unicast: the peers that may speak. `None`: multicast, anyone on the link may.
+    pub peers: Option<&'a [IpAddr]>,
+}
+
+impl Received {
+    /// Whether it is what the config expects.
+    ///
+    /// # Errors
+    /// The first thing that is not.
+    pub fn fits(&self, expected: &Expected<'_>) -> Result<(), Refusal> {
+        if self.source == expected.own {
+            return Err(Refusal::OwnSource);
+        }
+        if self.version != expected.version {
+            return Err(Refusal::Version);
+        }
+        match expected.peers {
+            None if !self.multicast => return Err(Refusal::Destination),
+            Some(_) if self.multicast => return Err(Refusal::Destination),
+            Some(peers) if !peers.contains(&self.source) => return Err(Refusal::Stranger),
+            None | Some(_) => {}
+        }
+        if self.version == Version::V2 {
+            if !same_password(self.password, expected.password) {
+                return Err(Refusal::Password);
+            }
+            // "MUST verify that the Adver Interval in the packet is the same as the locally configured" (RFC 3768 §7.1).
+            if self.interval != expected.interval {
+                return Err(Refusal::Interval);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In a time that does not tell where they differ.
+fn same_password(theirs: Option<Password>, ours: Option<Password>) -> bool {
+    let (theirs_given, ours_given) = (theirs.is_some(), ours.is_some());
+    let pairs = theirs.unwrap_or_default().into_iter().zip(ours.unwrap_or_default());
+    !pairs.fold(theirs_given != ours_given, |differs, (a, b)| differs | (a != b))
 }
 
 /// Why a packet was not believed.
@@ -28,11 +87,11 @@ pub struct Received {
 pub enum Refusal {
     /// No IPv4 header, or one that lies about its own length.
     IpHeader,
-    /// Sent to something else than the group.
+    /// Sent to something else than the group, or to the group where peers speak to one another alone.
     Destination,
     /// "MUST verify that the IPv4 TTL is 255": it came through a router, or was forged from afar.
     Ttl,
-    /// Not version 3.
+    /// Not a version that is spoken here.
     Version,
     /// Not an ADVERTISEMENT.
     Type,
@@ -42,8 +101,16 @@ pub enum Refusal {
     NoAddresses,
     /// Right in neither dialect.
     Checksum,
-    /// A max advertise interval of 0 (RFC 9568 erratum 8301).
+    /// An interval of 0 (RFC 9568 erratum 8301), or in version 2 another one than ours.
     Interval,
+    /// An authentication type of version 2 that nobody speaks any more.
+    AuthType,
+    /// The password of version 2 is missing, wrong, or not expected.
+    Password,
+    /// Over IPv6, a source that is not link-local (RFC 9568 §5.1.2.1).
+    Source,
+    /// Unicast from an address that is no node of ours.
+    Stranger,
     /// A virtual router that is not configured on the interface it came in on.
     UnknownVrid,
     /// Our own advert came back, or someone uses our address.
@@ -52,7 +119,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, in the order of the checks.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::IpHeader,
         Self::Destination,
         Self::Ttl,
@@ -62,6 +129,10 @@ impl Refusal {
         Self::NoAddresses,
         Self::Checksum,
         Self::Interval,
+        Self::AuthType,
+        Self::Password,
+        Self::Source,
+        Self::Stranger,
         Self::UnknownVrid,
         Self::OwnSource,
     ];
@@ -71,14 +142,18 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::IpHeader => "malformed IP header",
-            Self::Destination => "not sent to 224.0.0.18",
+            Self::Destination => "sent to another address than adverts go to",
             Self::Ttl => "TTL is not 255",
-            Self::Version => "not VRRP version 3",
+            Self::Version => "another VRRP version than configured",
             Self::Type => "not an ADVERTISEMENT",
             Self::Length => "length does not fit the address count",
             Self::NoAddresses => "address count is 0",
             Self::Checksum => "wrong checksum",
-            Self::Interval => "advert interval is 0",
+            Self::Interval => "advert interval is 0, or differs in version 2",
+            Self::AuthType => "unknown authentication type",
+            Self::Password => "password missing or wrong",
+            Self::Source => "source is not a link-local address",
+            Self::Stranger => "source is no node of the config",
             Self::UnknownVrid => "VRID is not configured on the interface",
             Self::OwnSource => "source is our own address",
         })
@@ -104,25 +179,51 @@ impl Refusals {
 }
 
 /// Judges one packet as a raw IPv4 socket delivers it: header first, padding already cut off by the kernel.
-/// Whether its VRID is known on the interface and its source is ours is asked by the caller, who knows both.
+/// Which router it is for, and whether it [fits](Received::fits), is asked by the caller, who knows the config.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn accept(packet: &[u8]) -> Result<Received, Refusal> {
     let ip = IpHeader::read(packet).ok_or(Refusal::IpHeader)?;
-    if ip.path.destination != wire::GROUP {
+    judge(ip.path, ip.ttl, ip.payload)
+}
+
+/// Judges one message as a raw IPv6 socket delivers it, with what its header said.
+///
+/// # Errors
+/// The first check that fails.
+pub fn accept_v6(
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    hop_limit: u8,
+    message: &[u8],
+) -> Result<Received, Refusal> {
+    let path = Path { source: source.into(), destination: destination.into() };
+    if destination.is_multicast() && !source.is_unicast_link_local() {
+        return Err(Refusal::Source);
+    }
+    judge(path, hop_limit, message)
+}
+
+fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Received, Refusal> {
+    let multicast = path.destination.is_multicast();
+    if multicast && path != Path::to_group(path.source) {
         return Err(Refusal::Destination);
     }
-    if ip.ttl != wire::TTL {
+    // Between nodes that are routers apart, a unicast advert arrives with less.
+    if multicast && ttl != wire::TTL {
         return Err(Refusal::Ttl);
     }
-    let parsed = wire::parse(ip.payload, ip.path)?;
+    let parsed = wire::parse(message, path)?;
     Ok(Received {
-        source: ip.path.source,
+        source: path.source,
+        multicast,
+        version: parsed.advert.version,
         vrid: parsed.advert.vrid,
         priority: parsed.advert.priority,
         interval: parsed.advert.interval,
         dialect: parsed.dialect,
+        password: parsed.password,
     })
 }
 
@@ -144,7 +245,10 @@ impl<'a> IpHeader<'a> {
         }
         let payload = packet.get(header..total)?;
         let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
-        let path = Path { source: Ipv4Addr::new(s0, s1, s2, s3), destination: Ipv4Addr::new(d0, d1, d2, d3) };
+        let path = Path {
+            source: Ipv4Addr::new(s0, s1, s2, s3).into(),
+            destination: Ipv4Addr::new(d0, d1, d2, d3).into(),
+        };
         Some(Self { ttl: fixed[8], path, payload })
     }
 }

@@ -10,16 +10,21 @@
 //! * An unfit Backup that hears priority 0 waits one interval longer, so that fit nodes, and the unfit Active that
 //!   only offered the role, have the first word.
 //! * Priority 0 counts only from the Active that is followed: a stranger cannot start an election.
+//! * A router with addresses of both families is one machine that advertises on both wires and hears both. So its
+//!   addresses move together, and an advert on either wire holds a Backup back. Equal priorities are decided by the
+//!   addresses of the first family alone, lest the two wires disagree.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::announce::Announcements;
 use super::timing::{active_down_interval, skew_time};
-use super::{Centis, Preempt, Priority, Received, Role, Span, Time};
+use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
 
 /// What a virtual router is configured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
+    /// The protocol version: version 2 has another Skew_Time and learns no interval.
+    pub version: Version,
     /// Advertisement_Interval.
     pub interval: Centis,
     /// Preempt_Mode.
@@ -32,7 +37,7 @@ pub enum Input {
     /// It may take part: the interface is up and has this primary address.
     Startup {
         /// Source of our adverts; decides between equal priorities.
-        source: Ipv4Addr,
+        source: IpAddr,
     },
     /// The node stops.
     Shutdown,
@@ -82,37 +87,74 @@ pub enum Why {
     /// Nobody advertised for this long.
     Silence(Span),
     /// The Active gave the role up.
-    Resigned(Ipv4Addr),
+    Resigned(IpAddr),
     /// This peer of lower priority may not keep the role.
-    Preempts(Ipv4Addr, Priority),
+    Preempts(IpAddr, Priority),
     /// This peer advertised a higher priority.
-    HigherPriority(Ipv4Addr, Priority),
+    HigherPriority(IpAddr, Priority),
     /// This peer has the same priority and the higher address.
-    HigherAddress(Ipv4Addr),
+    HigherAddress(IpAddr),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Initialize,
     Backup(Watch),
-    Active { source: Ipv4Addr, next_advert: Time, last_advert: Time, announcements: Announcements },
+    Active { source: IpAddr, next_advert: Time, last_advert: Time, announcements: Announcements },
 }
 
 /// A Backup's view of the Active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Watch {
     /// Our own primary address.
-    source: Ipv4Addr,
+    source: IpAddr,
     /// When Active_Down_Timer was set.
     armed_at: Time,
     /// Active_Adver_Interval, learned from the Active.
     interval: Centis,
-    /// Whose adverts set the timer; `None` before the first.
-    followed: Option<Ipv4Addr>,
+    /// Whose adverts set the timer, IPv4 and IPv6; `None` before the first.
+    followed: [Option<IpAddr>; 2],
     /// The followed Active gave the role up.
     resigned: bool,
     /// A lower advert that was not allowed to set the timer.
-    discarded: Option<(Ipv4Addr, Priority)>,
+    discarded: Option<(IpAddr, Priority)>,
+    /// When the first lower advert was heard from an Active that may go on for a while (preempt after a delay).
+    lower_since: Option<Time>,
+}
+
+impl Watch {
+    fn begin(source: IpAddr, now: Time, interval: Centis) -> Self {
+        Self {
+            source,
+            armed_at: now,
+            interval,
+            followed: [None, None],
+            resigned: false,
+            discarded: None,
+            lower_since: None,
+        }
+    }
+
+    fn follow(&mut self, now: Time, advert: &Received) {
+        self.armed_at = now;
+        self.interval = advert.interval;
+        self.followed[wire_of(advert.source)] = Some(advert.source);
+        self.resigned = false;
+        self.discarded = None;
+    }
+
+    /// The Active that was heard last on the first wire that has one.
+    fn active(&self) -> Option<IpAddr> {
+        self.followed.into_iter().flatten().next()
+    }
+}
+
+/// The place of a family's wire.
+const fn wire_of(source: IpAddr) -> usize {
+    match Family::of(source) {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    }
 }
 
 /// One virtual router on this node.
@@ -173,19 +215,12 @@ impl Machine {
     }
 
     /// RFC 9568 §6.4.1: the owner serves at once, everyone else listens for a whole Active_Down_Interval first.
-    fn start(&mut self, now: Time, source: Ipv4Addr, out: &mut Vec<Effect>) {
+    fn start(&mut self, now: Time, source: IpAddr, out: &mut Vec<Effect>) {
         if self.priority == Priority::OWNER {
             self.take_over(now, source, Role::Initialize, Why::Owner, out);
             return;
         }
-        self.state = State::Backup(Watch {
-            source,
-            armed_at: now,
-            interval: self.params.interval,
-            followed: None,
-            resigned: false,
-            discarded: None,
-        });
+        self.state = State::Backup(Watch::begin(source, now, self.params.interval));
         out.push(Effect::Moved { from: Role::Initialize, to: Role::Backup, why: Why::Started });
     }
 
@@ -215,10 +250,11 @@ impl Machine {
     // Backup, RFC 9568 §6.4.2
 
     fn down_at(&self, watch: &Watch) -> Time {
+        let version = self.params.version;
         let wait = match (watch.resigned, self.priority == Priority::UNFIT) {
-            (false, _) => active_down_interval(self.priority, watch.interval),
-            (true, false) => skew_time(self.priority, watch.interval),
-            (true, true) => skew_time(self.priority, watch.interval) + watch.interval.span(),
+            (false, _) => active_down_interval(version, self.priority, watch.interval),
+            (true, false) => skew_time(version, self.priority, watch.interval),
+            (true, true) => skew_time(version, self.priority, watch.interval) + watch.interval.span(),
         };
         watch.armed_at + wait
     }
@@ -227,7 +263,7 @@ impl Machine {
         if now < self.down_at(&watch) {
             return;
         }
-        let why = match (watch.discarded, watch.followed) {
+        let why = match (watch.discarded, watch.active()) {
             (Some((peer, priority)), _) => Why::Preempts(peer, priority),
             (None, Some(peer)) if watch.resigned => Why::Resigned(peer),
             (None, _) => Why::Silence(now.since(watch.armed_at)),
@@ -237,18 +273,14 @@ impl Machine {
 
     fn watch_advert(&mut self, now: Time, mut watch: Watch, advert: Received) {
         if advert.priority == Priority::RESIGN {
-            if watch.followed == Some(advert.source) {
+            if watch.followed[wire_of(advert.source)] == Some(advert.source) && !watch.resigned {
                 watch.resigned = true;
                 watch.armed_at = now;
             }
-        } else if self.follows(advert.priority) {
+        } else if self.follows(now, &mut watch, advert.priority) {
             // "Set Active_Adver_Interval to Max Advertise Interval contained in the ADVERTISEMENT; recompute the
             // Skew_Time; recompute the Active_Down_Interval; reset the Active_Down_Timer".
-            watch.interval = advert.interval;
-            watch.armed_at = now;
-            watch.followed = Some(advert.source);
-            watch.resigned = false;
-            watch.discarded = None;
+            watch.follow(now, &advert);
         } else {
             watch.discarded = Some((advert.source, advert.priority));
         }
@@ -257,16 +289,23 @@ impl Machine {
 
     /// "If Preempt_Mode is False, or if the priority in the ADVERTISEMENT is greater than or equal to the local
     /// priority"; an unfit Active is never followed by a fit Backup.
-    fn follows(&self, theirs: Priority) -> bool {
-        let holds = match self.params.preempt {
+    fn follows(&self, now: Time, watch: &mut Watch, theirs: Priority) -> bool {
+        if theirs >= self.priority {
+            watch.lower_since = None;
+            return true;
+        }
+        match self.params.preempt {
             Preempt::Always => false,
             Preempt::Never => theirs > Priority::UNFIT,
-        };
-        holds || theirs >= self.priority
+            Preempt::After(delay) => {
+                let since = *watch.lower_since.get_or_insert(now);
+                theirs > Priority::UNFIT && now < since + delay
+            }
+        }
     }
 
     /// The advert goes first, so that an old Active drops the addresses before our gratuitous ARP is out.
-    fn take_over(&mut self, now: Time, source: Ipv4Addr, from: Role, why: Why, out: &mut Vec<Effect>) {
+    fn take_over(&mut self, now: Time, source: IpAddr, from: Role, why: Why, out: &mut Vec<Effect>) {
         self.state = State::Active {
             source,
             next_advert: now + self.params.interval.span(),
@@ -299,23 +338,21 @@ impl Machine {
         }
     }
 
-    fn serve_advert(&mut self, now: Time, source: Ipv4Addr, advert: Received, out: &mut Vec<Effect>) {
+    fn serve_advert(&mut self, now: Time, source: IpAddr, advert: Received, out: &mut Vec<Effect>) {
         let why = if advert.priority > self.priority {
             Why::HigherPriority(advert.source, advert.priority)
+        } else if advert.priority == self.priority && Family::of(advert.source) != Family::of(source) {
+            // The other wire decides.
+            return;
         } else if advert.priority == self.priority && advert.source > source {
             // "the primary IPvX address of the sender is greater than the local primary IPvX address", unsigned.
             Why::HigherAddress(advert.source)
         } else {
             return self.insist(now, advert.priority, out);
         };
-        self.state = State::Backup(Watch {
-            source,
-            armed_at: now,
-            interval: advert.interval,
-            followed: Some(advert.source),
-            resigned: false,
-            discarded: None,
-        });
+        let mut watch = Watch::begin(source, now, advert.interval);
+        watch.follow(now, &advert);
+        self.state = State::Backup(watch);
         out.extend([Effect::Release, Effect::Moved { from: Role::Active, to: Role::Backup, why }]);
     }
 

@@ -6,13 +6,13 @@ mod scenarios;
 mod timing;
 mod wire;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Centis, Dialect, Priority, Received, Span, Time, Vrid};
+use super::{Centis, Dialect, Priority, Received, Span, Time, Version, Vrid};
 
-const US: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 5);
-const LOW: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
-const HIGH: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 9);
+const US: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 5));
+const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
+const HIGH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 9));
 
 fn centis(centis: u16) -> Centis {
     Centis::new(centis).expect("a valid interval")
@@ -22,13 +22,16 @@ fn at_ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(ms)
 }
 
-fn advert(source: Ipv4Addr, priority: u8, interval: u16) -> Received {
+fn advert(source: IpAddr, priority: u8, interval: u16) -> Received {
     Received {
         source,
+        multicast: true,
+        version: Version::V3,
         vrid: Vrid::new(51).expect("not zero"),
         priority: Priority::new(priority),
         interval: centis(interval),
         dialect: Dialect::Pseudo,
+        password: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Time is integer microseconds on CLOCK_MONOTONIC and comes in as an argument; nothing here reads a clock.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -196,18 +197,81 @@ impl fmt::Display for Priority {
     }
 }
 
-/// An address with its prefix length, as the interface gets it: `10.77.0.100/24`.
+/// An address with its prefix length, as the interface gets it: `10.77.0.100/24`, `2001:db8::100/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cidr {
     /// The host address, not the network.
-    pub address: std::net::Ipv4Addr,
-    /// Prefix length in bits, 1..=32.
+    pub address: IpAddr,
+    /// Prefix length in bits, 1..=32 or 1..=128.
     pub prefix: u8,
+}
+
+impl Cidr {
+    /// Which protocol it belongs to.
+    pub const fn family(self) -> Family {
+        Family::of(self.address)
+    }
 }
 
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// "IPvX": a virtual router has a wire of its own for each (RFC 9568 §1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// The version of the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Version {
+    /// RFC 3768: IPv4, whole seconds, eight bytes of authentication.
+    V2,
+    /// RFC 9568.
+    #[default]
+    V3,
+}
+
+impl Version {
+    /// The number on the wire.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V2 => 2,
+            Self::V3 => 3,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(f)
     }
 }
 
@@ -220,6 +284,8 @@ pub enum Preempt {
     Always,
     /// Preempt_Mode False: who serves goes on serving while it is fit.
     Never,
+    /// Preempt_Mode True, but who serves may go on for this long after it was heard first.
+    After(Span),
 }
 
 /// The state of a virtual router on this node (RFC 9568 §6.4).
@@ -245,14 +311,19 @@ impl fmt::Display for Role {
     }
 }
 
-/// The IPv4 checksum dialects of version 3 that are in use (RFC 9568 §5.2.8 and keepalived's reading of RFC 5798).
+/// How the checksum of an advert is made: three readings of the standards are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
-    /// Pseudo-header and message: keepalived's and FRR's default.
+    /// Version 3, IPv4: pseudo-header and message: keepalived's and FRR's default.
     Pseudo,
-    /// The message alone: RFC 9568, Cisco, Juniper.
+    /// Version 3, IPv4: the message alone: RFC 9568 §5.2.8, Cisco, Juniper. Version 2: the only one.
     Message,
+    /// Version 3, IPv4, unicast: a pseudo-header with 224.0.0.18 although the packet went elsewhere: keepalived up to
+    /// 1.3.6.
+    GroupPseudo,
+    /// Version 3, IPv6: pseudo-header and message (RFC 9568 §5.2.8, RFC 8200 §8.1).
+    Ipv6,
 }
 
 impl fmt::Display for Dialect {
@@ -260,6 +331,8 @@ impl fmt::Display for Dialect {
         f.write_str(match self {
             Self::Pseudo => "pseudo-header (keepalived)",
             Self::Message => "message only (RFC 9568)",
+            Self::GroupPseudo => "pseudo-header of the group (keepalived up to 1.3.6)",
+            Self::Ipv6 => "IPv6 (RFC 8200)",
         })
     }
 }

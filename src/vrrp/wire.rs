@@ -1,4 +1,4 @@
-//! The bytes of a version 3 ADVERTISEMENT for IPv4 (RFC 9568 §5.1), both ways, and its two checksum dialects.
+//! The bytes of an ADVERTISEMENT, both ways: version 3 (RFC 9568 §5.1) and version 2 (RFC 3768 §5.1).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -6,74 +6,120 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! |Version| Type  | Virtual Rtr ID|   Priority    |IPvX Addr Count|
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//! |Reserve| Max Advertise Interval|           Checksum            |
+//! v3: |Reserve| Max Advertise Interval|           Checksum            |
+//! v2: |   Auth Type   |   Adver Int   |           Checksum            |
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//! |                        IPv4 Address(es)                       |
+//! |                       IPvX Address(es)                        |
+//! v2: |                  Authentication Data (8 bytes)                |
 //! ```
 //!
 //! Every byte may come from a stranger: nothing here may panic, whatever the input.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::accept::Refusal;
-use super::{Centis, Dialect, Priority, Vrid};
+use super::checksum::{self, folded_sum};
+use super::{Centis, Dialect, Family, Priority, Version, Vrid};
 
-/// IP protocol number of VRRP (RFC 9568 §5.1.1.4).
+/// IP protocol number of VRRP (RFC 9568 §5.1.1.4, §5.1.2.4).
 pub const PROTOCOL: u8 = 112;
 /// The group of IPv4 adverts (RFC 9568 §5.1.1.2).
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-/// The TTL that is sent and required (RFC 9568 §5.1.1.3).
+/// The group of IPv6 adverts (RFC 9568 §5.1.2.2).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 0x12);
+/// The TTL or hop limit that is sent, and required of multicast (RFC 9568 §5.1.1.3, §5.1.2.3).
 pub const TTL: u8 = 255;
 /// Type of service: internetwork control (RFC 9568 leaves it open; keepalived and FRR send it).
 pub const TOS: u8 = 0xC0;
 
 /// The fixed part in front of the addresses.
 const HEADER: usize = 8;
-/// Version 3 and type 1, ADVERTISEMENT (RFC 9568 §5.2.1, §5.2.2).
-const VERSION: u8 = 3;
+/// Type 1, ADVERTISEMENT (RFC 9568 §5.2.2).
 const TYPE_ADVERTISEMENT: u8 = 1;
+/// Authentication data of version 2, "always present" (RFC 3768 §5.3.10).
+const AUTH_DATA: usize = 8;
+/// Auth Type 1: a password in clear (RFC 2338 §5.3.6.2, kept by keepalived; RFC 3768 has only 0).
+const AUTH_PASS: u8 = 1;
 
 /// The fields of an advert that decide something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advert {
+    /// Protocol version.
+    pub version: Version,
     /// Which virtual router it speaks of.
     pub vrid: Vrid,
     /// The sender's priority; 0 resigns.
     pub priority: Priority,
-    /// Max Advertise Interval of the sender.
+    /// The sender's advert interval; whole seconds in version 2.
     pub interval: Centis,
 }
 
-/// The addresses of the IP header around an advert; one checksum dialect covers them.
+/// The addresses of the IP header around an advert; most checksum dialects cover them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Path {
     /// Source address.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Destination address.
-    pub destination: Ipv4Addr,
+    pub destination: IpAddr,
 }
+
+impl Path {
+    /// From `source` to the group of its family.
+    pub const fn to_group(source: IpAddr) -> Self {
+        let destination = match Family::of(source) {
+            Family::V4 => IpAddr::V4(GROUP),
+            Family::V6 => IpAddr::V6(GROUP_V6),
+        };
+        Self { source, destination }
+    }
+}
+
+/// A version 2 password, filled up with zeros (RFC 2338 §5.3.6.2).
+pub type Password = [u8; AUTH_DATA];
 
 /// An advert as it was found in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed<'a> {
     /// Its deciding fields.
     pub advert: Advert,
-    /// The addresses of the virtual router, as the sender lists them.
-    pub addresses: &'a [[u8; 4]],
+    /// The addresses of the virtual router as bytes, 4 or 16 each.
+    pub addresses: &'a [u8],
     /// The dialect in which the checksum is right.
     pub dialect: Dialect,
+    /// Version 2 with a password.
+    pub password: Option<Password>,
 }
 
-/// Appends the message to `out`. At most 255 of `addresses` go in (the count is one byte).
-pub fn emit(advert: Advert, addresses: &[Ipv4Addr], path: Path, dialect: Dialect, out: &mut Vec<u8>) {
+/// Appends the message to `out`. Those of `addresses` that are of the path's family go in, at most 255 (the count is
+/// one byte). `dialect` counts for version 3 over IPv4, `password` for version 2.
+pub fn emit(
+    advert: Advert,
+    addresses: &[IpAddr],
+    path: Path,
+    dialect: Dialect,
+    password: Option<Password>,
+    out: &mut Vec<u8>,
+) {
     let start = out.len();
-    let count = u8::try_from(addresses.len()).unwrap_or(u8::MAX);
-    let [high, low] = advert.interval.get().to_be_bytes();
-    let first = VERSION << 4 | TYPE_ADVERTISEMENT;
+    let family = Family::of(path.source);
+    let listed = addresses.iter().filter(|address| Family::of(**address) == family).take(u8::MAX.into());
+    let count = u8::try_from(listed.clone().count()).unwrap_or(u8::MAX);
+    let [high, low] = match advert.version {
+        Version::V3 => advert.interval.get().to_be_bytes(),
+        Version::V2 => [if password.is_some() { AUTH_PASS } else { 0 }, whole_seconds(advert.interval)],
+    };
+    let first = advert.version.number() << 4 | TYPE_ADVERTISEMENT;
     out.extend([first, advert.vrid.get(), advert.priority.get(), count, high, low, 0, 0]);
-    for address in addresses.iter().take(count.into()) {
-        out.extend(address.octets());
+    for address in listed {
+        match address {
+            IpAddr::V4(address) => out.extend(address.octets()),
+            IpAddr::V6(address) => out.extend(address.octets()),
+        }
     }
+    if advert.version == Version::V2 {
+        out.extend(password.unwrap_or_default());
+    }
+    let dialect = checksum::spoken(advert.version, family, dialect);
     let message = &mut out[start..];
     let checksum = !folded_sum(message, path, dialect);
     message[6..HEADER].copy_from_slice(&checksum.to_be_bytes());
@@ -86,55 +132,58 @@ pub fn emit(advert: Advert, addresses: &[Ipv4Addr], path: Path, dialect: Dialect
 pub fn parse(message: &[u8], path: Path) -> Result<Parsed<'_>, Refusal> {
     let (header, rest) = message.split_first_chunk::<HEADER>().ok_or(Refusal::Length)?;
     let [version_type, vrid, priority, count, high, low, ..] = *header;
-    if version_type >> 4 != VERSION {
-        return Err(Refusal::Version);
-    }
+    let family = Family::of(path.source);
+    let version = match (version_type >> 4, family) {
+        (3, _) => Version::V3,
+        (2, Family::V4) => Version::V2,
+        _ => return Err(Refusal::Version),
+    };
     if version_type & 0x0F != TYPE_ADVERTISEMENT {
         return Err(Refusal::Type);
     }
-    let (addresses, []) = rest.as_chunks::<4>() else {
-        return Err(Refusal::Length);
+    let (addresses, data) = split(version, rest)?;
+    let width = match family {
+        Family::V4 => 4,
+        Family::V6 => 16,
     };
-    if addresses.len() != usize::from(count) {
+    if addresses.len() != usize::from(count) * width {
         return Err(Refusal::Length);
     }
     if addresses.is_empty() {
         return Err(Refusal::NoAddresses);
     }
-    let dialect = dialect_of(message, path).ok_or(Refusal::Checksum)?;
+    let dialect = checksum::dialect_of(message, path, version).ok_or(Refusal::Checksum)?;
     let vrid = Vrid::new(vrid).ok_or(Refusal::UnknownVrid)?;
-    // "Reserve ... MUST be set to zero on transmission and ignored on reception" (RFC 9568 §5.2.6).
-    let interval = Centis::new(u16::from_be_bytes([high & 0x0F, low])).ok_or(Refusal::Interval)?;
-    Ok(Parsed { advert: Advert { vrid, priority: Priority::new(priority), interval }, addresses, dialect })
+    let (interval, password) = match version {
+        // "Reserve ... MUST be set to zero on transmission and ignored on reception" (RFC 9568 §5.2.6).
+        Version::V3 => (Centis::new(u16::from_be_bytes([high & 0x0F, low])), None),
+        Version::V2 => (Centis::new(u16::from(low) * 100), password(high, data)?),
+    };
+    let interval = interval.ok_or(Refusal::Interval)?;
+    let advert = Advert { version, vrid, priority: Priority::new(priority), interval };
+    Ok(Parsed { advert, addresses, dialect, password })
 }
 
-/// The dialect in which `message` sums to all ones; keepalived's first, since both can hold only by chance.
-fn dialect_of(message: &[u8], path: Path) -> Option<Dialect> {
-    [Dialect::Pseudo, Dialect::Message]
-        .into_iter()
-        .find(|dialect| folded_sum(message, path, *dialect) == u16::MAX)
-}
-
-/// The one's complement sum of RFC 1071 over the message and, in one dialect, the pseudo-header
-/// (source, destination, zero, protocol, length) in front of it.
-fn folded_sum(message: &[u8], path: Path, dialect: Dialect) -> u16 {
-    let (words, odd) = message.as_chunks::<2>();
-    let mut sum: u64 = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum();
-    if let [last] = odd {
-        sum += u64::from(*last) << 8;
-    }
-    match dialect {
-        Dialect::Message => {}
-        Dialect::Pseudo => {
-            for address in [path.source, path.destination] {
-                let bits = u64::from(address.to_bits());
-                sum += (bits >> 16) + (bits & 0xFFFF);
-            }
-            sum += u64::from(PROTOCOL) + message.len() as u64;
+/// The addresses, and the authentication data of version 2.
+fn split(version: Version, rest: &[u8]) -> Result<(&[u8], Password), Refusal> {
+    match version {
+        Version::V3 => Ok((rest, [0; AUTH_DATA])),
+        Version::V2 => {
+            let (addresses, data) = rest.split_last_chunk::<AUTH_DATA>().ok_or(Refusal::Length)?;
+            Ok((addresses, *data))
         }
     }
-    while sum > u64::from(u16::MAX) {
-        sum = (sum >> 16) + (sum & 0xFFFF);
+}
+
+fn password(auth_type: u8, data: Password) -> Result<Option<Password>, Refusal> {
+    match auth_type {
+        0 => Ok(None),
+        AUTH_PASS => Ok(Some(data)),
+        _ => Err(Refusal::AuthType),
     }
-    u16::try_from(sum).unwrap_or(u16::MAX)
+}
+
+/// Adver Int of version 2, 1..=40 here (RFC 3768 §5.3.7 has 1..=255; longer than 40.95 s version 3 cannot say).
+fn whole_seconds(interval: Centis) -> u8 {
+    u8::try_from(interval.get().div_ceil(100)).unwrap_or(u8::MAX)
 }

@@ -1,7 +1,5 @@
 //! Golden texts: what an operator reads.
 
-use std::net::Ipv4Addr;
-
 use super::super::check::missing_interfaces;
 use super::super::terminal::Style;
 use super::{event, problem, status, time};
@@ -11,7 +9,7 @@ use crate::link::{
     AddressStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Report, RouterStatus, ServerReport,
     ServerState, Status,
 };
-use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Vrid};
+use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
 /// 2026-11-20 15:58:56.123 UTC.
 const NOW: u64 = 1_795_190_336_123;
@@ -42,6 +40,7 @@ fn router() -> RouterStatus {
         name: "web".to_owned(),
         interface: "eth0".to_owned(),
         vrid: Vrid::new(51).expect("valid"),
+        version: Version::V3,
         role: Role::Active,
         since_ms: NOW - 134 * MINUTE,
         why: "no advert of lb2 for 360.938 ms".to_owned(),
@@ -50,11 +49,11 @@ fn router() -> RouterStatus {
         reasons: Vec::new(),
         advert_interval: Centis::new(10).expect("valid"),
         addresses: vec![AddressStatus {
-            address: Cidr { address: Ipv4Addr::new(10, 77, 0, 100), prefix: 24 },
+            address: Cidr { address: [10, 77, 0, 100].into(), prefix: 24 },
             held: true,
         }],
         peer: Some(PeerStatus {
-            address: Ipv4Addr::new(10, 77, 0, 2),
+            address: [10, 77, 0, 2].into(),
             name: Some("lb2".to_owned()),
             priority: Priority::new(100),
             interval: Centis::new(10).expect("valid"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::vrrp::Preempt;
+use crate::vrrp::{Preempt, Span, Version};
 
 #[test]
 fn addresses_say_what_is_wrong_with_them() {
@@ -28,7 +28,16 @@ fn addresses_say_what_is_wrong_with_them() {
             "10.77.0.255 is its broadcast address, no host of 10.77.0.255/24; write the address that clients \
              connect to, with the prefix length of its network",
         ),
-        ("fd00::1/64", "`fd00::1` is IPv6, which this release does not have yet; use an IPv4 address"),
+        (
+            "2001:db8::1",
+            "`2001:db8::1` has no prefix length; write \"2001:db8::1/64\" with the prefix length of its network, \
+             or \"2001:db8::1/128\"",
+        ),
+        (
+            "2001:db8::1/129",
+            "`/129` is no prefix length of IPv6; write a number from 1 to 128: \"2001:db8::1/64\"",
+        ),
+        ("ff02::12/64", "ff02::12 is a multicast address"),
         ("224.0.0.18/32", "224.0.0.18 is a multicast address"),
     ] {
         assert_problem(cidr, &format!("\"{wrong}\""), &format!("\"{wrong}\": {expected}"));
@@ -54,10 +63,9 @@ fn addresses_say_what_is_wrong_with_them() {
         ("app1:8080", "`app1` is a name; names are not looked up; write it like \"10.77.0.11:8080\""),
         ("10.77.0.11:0", "`0` is no port; write a number from 1 to 65535"),
         ("10.77.0.11:http", "`http` is no port; write a number from 1 to 65535"),
-        (
-            "[fd00::1]:8080",
-            "`[fd00::1]:8080` is IPv6, which this release does not have yet; use an IPv4 address",
-        ),
+        ("fd00::1", "`fd00::1` has no port; write \"[fd00::1]:80\""),
+        ("[fd00::1]:0", "`0` is no port; write a number from 1 to 65535"),
+        ("[fd00::x]:80", "`fd00::x` is not an IPv6 address"),
         ("0.0.0.0:8080", "0.0.0.0 is not the address of one server"),
     ] {
         assert_problem(server, &format!("\"{wrong}\""), &format!("\"{wrong}\": {expected}"));
@@ -67,22 +75,6 @@ fn addresses_say_what_is_wrong_with_them() {
 #[test]
 fn what_later_releases_have_is_refused_by_name() {
     let vrid = "vrid = 51";
-    assert_problem(
-        vrid,
-        "vrid = 51\nversion = 2",
-        "2: this release does not speak VRRP version 2 yet; write 3, and let keepalived peers speak it with \
-         `vrrp_version 3`",
-    );
-    assert_problem(
-        vrid,
-        "vrid = 51\ntransport = \"unicast\"",
-        "\"unicast\": this release does not have \"unicast\" yet; write \"multicast\"",
-    );
-    assert_problem(
-        vrid,
-        "vrid = 51\npreempt = { after = \"30s\" }",
-        "{ after = \"30s\" }: this release does not have `after` yet; write \"always\" or \"never\"",
-    );
     assert_problem(
         "pool = \"app\"",
         "pool = \"app\"\nmode = \"tcp\"",
@@ -101,6 +93,50 @@ fn what_later_releases_have_is_refused_by_name() {
     assert_eq!(parsed(&with(vrid, named)).config.routers[0].preempt, Preempt::Never);
     let named = with("check =", "balance = \"round-robin\"\ncheck =");
     assert_eq!(parsed(&named).config, parsed(SMALL).config);
+}
+
+#[test]
+fn what_contradicts_itself_says_both_places() {
+    let vrid = "vrid = 51";
+    assert_problem(
+        vrid,
+        "vrid = 51\nversion = 2",
+        "2: version 2 of VRRP advertises in whole seconds; set advert_interval = \"1s\" or more, or use version 3",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\npassword = \"secret\"",
+        "\"secret\": only version 2 of VRRP has a password; set version = 2, or remove it: it protects nothing anyway",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\nversion = 2\nadvert_interval = \"1s\"\npassword = \"much too long\"",
+        "\"much too long\": a password of version 2 has one to eight bytes; peers cut longer ones off: write the \
+         first eight",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\ntransport = \"carrier pigeon\"",
+        "\"carrier pigeon\": `carrier pigeon` is not known here; write \"multicast\" or \"unicast\"",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\npreempt = { before = \"30s\" }",
+        "{ before = \"30s\" }: this table has one key, `after`; write { after = \"30s\" }",
+    );
+}
+
+#[test]
+fn versions_transports_and_delays_are_read() {
+    let text = with("vrid = 51", "vrid = 51\nversion = 2\nadvert_interval = \"2s\"\npassword = \"secret\"");
+    let router = &parsed(&text).config.routers[0];
+    assert_eq!((router.version, router.password), (Version::V2, Some(*b"secret\0\0")));
+    let text = with("vrid = 51", "vrid = 51\ntransport = \"unicast\"\npreempt = { after = \"1.5s\" }");
+    let router = &parsed(&text).config.routers[0];
+    assert_eq!(
+        (router.transport, router.preempt),
+        (Transport::Unicast, Preempt::After(Span::from_millis(1_500)))
+    );
 }
 
 #[test]

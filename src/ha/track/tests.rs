@@ -1,6 +1,6 @@
 //! What a node is fit for: each thing it depends on, alone and together.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::{self, Config};
 use crate::link::{PoolReport, Report, ServerReport, ServerState};
@@ -38,7 +38,8 @@ check = { http = "/health" }
 server = [{ name = "app1", address = "10.77.0.11:8080" }, { name = "app2", address = "10.77.0.12:8080" }]
 "#;
 
-const LINK: Link = Link { index: 7, mac: [2, 0, 0, 0, 0, 1], source: Ipv4Addr::new(10, 77, 0, 1) };
+const LINK: Link =
+    Link { index: 7, mac: [2, 0, 0, 0, 0, 1], v4: Some(Ipv4Addr::new(10, 77, 0, 1)), v6: None };
 
 fn config() -> Config {
     config::parse("test.toml", CONFIG).expect("a valid config").config
@@ -144,22 +145,25 @@ fn operators_and_the_kernel_are_heard() {
     assert_eq!(track.deadline(at(10), &good(10)), Some(at(1_000)));
 }
 
+fn assigned(address: IpAddr, tentative: bool) -> Assigned {
+    Assigned { cidr: Cidr { address, prefix: 24 }, ours: false, tentative }
+}
+
 fn interface(up: bool, running: bool, addresses: &[[u8; 4]]) -> Vec<Interface> {
-    let assigned =
-        |octets: &[u8; 4]| Assigned { cidr: Cidr { address: (*octets).into(), prefix: 24 }, ours: false };
+    let assigned = |octets: &[u8; 4]| assigned((*octets).into(), false);
     let addresses = addresses.iter().map(assigned).collect();
     vec![Interface { index: 7, name: "eth0".to_owned(), mac: Some(LINK.mac), up, running, addresses }]
 }
 
 fn offered(interfaces: &[Interface]) -> Result<Link, String> {
     let preferred = IpAddr::from([10, 77, 0, 1]);
-    link(interfaces, &config().routers[0], preferred, &[Ipv4Addr::new(10, 77, 0, 100)])
+    link(interfaces, &config().routers[0], preferred, &[IpAddr::from([10, 77, 0, 100])])
 }
 
 #[test]
 fn an_interface_offers_its_own_address_never_the_service_address() {
     assert_eq!(offered(&interface(true, true, &[[10, 77, 0, 9], [10, 77, 0, 1]])), Ok(LINK));
-    let other = Link { source: Ipv4Addr::new(10, 77, 0, 9), ..LINK };
+    let other = Link { v4: Some(Ipv4Addr::new(10, 77, 0, 9)), ..LINK };
     assert_eq!(offered(&interface(true, true, &[[10, 77, 0, 100], [10, 77, 0, 9]])), Ok(other));
     let none = offered(&interface(true, true, &[[10, 77, 0, 100]])).expect_err("only the service address");
     assert!(none.contains("no IPv4 address to send adverts from"), "{none}");
@@ -171,4 +175,21 @@ fn an_interface_that_cannot_serve_says_why() {
     assert!(fault(&[]).contains("there is no interface eth0"));
     assert!(fault(&interface(false, false, &[])).contains("ip link set eth0 up"));
     assert!(fault(&interface(true, false, &[])).contains("no carrier"));
+}
+
+#[test]
+fn ipv6_adverts_come_from_a_link_local_address_that_is_ready() {
+    let mut config = config();
+    config.routers[0]
+        .addresses
+        .push(Cidr { address: Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0x64).into(), prefix: 64 });
+    let link_local = Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1);
+    let mut interfaces = interface(true, true, &[[10, 77, 0, 1]]);
+    let offered =
+        |interfaces: &[Interface]| link(interfaces, &config.routers[0], IpAddr::from([10, 77, 0, 1]), &[]);
+    interfaces[0].addresses.push(assigned(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1).into(), false));
+    interfaces[0].addresses.push(assigned(link_local.into(), true));
+    assert!(offered(&interfaces).expect_err("not ready").contains("no link-local IPv6 address"));
+    interfaces[0].addresses[2].tentative = false;
+    assert_eq!(offered(&interfaces), Ok(Link { v6: Some(link_local), ..LINK }));
 }

@@ -8,7 +8,7 @@ use super::narrator::millis;
 use super::world::{APPS, BACKUP, TARGETS};
 use crate::lab::Tally;
 use crate::vrrp::timing::{active_down_interval, skew_time};
-use crate::vrrp::{Centis, Span};
+use crate::vrrp::{Centis, Span, Version};
 
 /// One event of the story and what came of it.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ pub(super) struct Report {
 impl Report {
     /// An empty one of a story with adverts every `interval`.
     pub(super) const fn new(interval: Centis) -> Self {
-        let down = active_down_interval(BACKUP, interval);
-        let skew = skew_time(BACKUP, interval);
+        let down = active_down_interval(Version::V3, BACKUP, interval);
+        let skew = skew_time(Version::V3, BACKUP, interval);
         Self { down, skew, rows: Vec::new(), round_robin: BTreeMap::new(), complaints: Vec::new() }
     }
 

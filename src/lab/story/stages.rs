@@ -10,7 +10,7 @@ use crate::event::{Event, Stamped};
 use crate::lab::{Error, Moment, Pace, Tally};
 use crate::link::{PoolReport, ServerState, Status};
 use crate::vrrp::timing::{active_down_interval, skew_time};
-use crate::vrrp::{Centis, Role, Span};
+use crate::vrrp::{Centis, Role, Span, Version};
 
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
@@ -40,8 +40,8 @@ impl Limits {
         Self {
             patience: Duration::from_secs(10) + interval.span().as_duration() * 8,
             orderly: 10,
-            resigned: 2 * requests(skew_time(BACKUP, interval)) + 30,
-            silent: requests(active_down_interval(BACKUP, interval)) * 3 / 2 + 30,
+            resigned: 2 * requests(skew_time(Version::V3, BACKUP, interval)) + 30,
+            silent: requests(active_down_interval(Version::V3, BACKUP, interval)) * 3 / 2 + 30,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Interfaces and their IPv4 addresses through rtnetlink (rtnetlink(7)).
+//! Interfaces and their addresses through rtnetlink (rtnetlink(7)).
 //!
 //! Requests and events use two connections: on one, the kernel's echo of a change of ours would be taken for the
 //! reply to it and never reach the events.
@@ -28,15 +28,17 @@ pub struct Interface {
     pub up: bool,
     /// IFF_RUNNING: there is a carrier, and it passes traffic.
     pub running: bool,
-    /// Its IPv4 addresses.
+    /// Its addresses, IPv4 and IPv6.
     pub addresses: Vec<Assigned>,
 }
 
-/// An IPv4 address on an interface.
+/// An address on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assigned {
     /// The address with its prefix length.
     pub cidr: Cidr,
     /// It carries [`ADDRESS_PROTOCOL`].
     pub ours: bool,
+    /// IPv6: duplicate address detection is not over, or has failed (RFC 4862 §5.4): it cannot be used.
+    pub tentative: bool,
 }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
@@ -30,7 +29,7 @@ impl Netlink {
         Ok(Self { handle })
     }
 
-    /// Every interface with its IPv4 addresses, in the order of their indexes.
+    /// Every interface with its addresses, in the order of their indexes.
     ///
     /// # Errors
     /// What the kernel says.
@@ -39,9 +38,7 @@ impl Netlink {
         let mut interfaces: Vec<_> =
             links.into_iter().map(|link| (link.header.index, interface(link))).collect();
         let mut addresses: HashMap<u32, Vec<Assigned>> = HashMap::new();
-        let mut request = self.handle.address().get();
-        request.message_mut().header.family = AddressFamily::Inet;
-        let mut dump = std::pin::pin!(request.execute());
+        let mut dump = std::pin::pin!(self.handle.address().get().execute());
         while let Some(message) = dump.try_next().await.map_err(into_io)? {
             let assigned = assigned(&message);
             addresses.entry(message.header.index).or_default().extend(assigned);
@@ -58,14 +55,11 @@ impl Netlink {
     /// # Errors
     /// `PermissionDenied` without CAP_NET_ADMIN, `ENODEV` when the interface has gone, and what else the kernel says.
     pub async fn add(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
-        let mut request = self.handle.address().add(interface, cidr.address.into(), cidr.prefix);
+        let mut request = self.handle.address().add(interface, cidr.address, cidr.prefix);
         let attributes = &mut request.message_mut().attributes;
         attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
         attributes.push(AddressAttribute::Protocol(ADDRESS_PROTOCOL.into()));
-        if cidr.prefix < 32 {
-            // The route to the network belongs to the interface's own address and must not come and go with ours.
-            attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
-        }
+        attributes.push(AddressAttribute::Flags(flags(cidr)));
         done_unless(request.execute().await, libc::EEXIST)
     }
 
@@ -74,14 +68,31 @@ impl Netlink {
     /// # Errors
     /// `PermissionDenied` without CAP_NET_ADMIN, and what else the kernel says.
     pub async fn remove(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
-        let message = AddressMessageBuilder::<Ipv4Addr>::new()
-            .index(interface)
-            .address(cidr.address, cidr.prefix)
-            .build();
+        let message = match cidr.address {
+            IpAddr::V4(address) => AddressMessageBuilder::<Ipv4Addr>::new()
+                .index(interface)
+                .address(address, cidr.prefix)
+                .build(),
+            IpAddr::V6(address) => AddressMessageBuilder::<Ipv6Addr>::new()
+                .index(interface)
+                .address(address, cidr.prefix)
+                .build(),
+        };
         match done_unless(self.handle.address().del(message).execute().await, libc::EADDRNOTAVAIL) {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
             other => other,
         }
+    }
+}
+
+/// The route to the network belongs to the interface's own address and must not come and go with ours. IPv6: the
+/// address is known to be ours alone, and duplicate address detection would keep it silent for a second.
+fn flags(cidr: Cidr) -> AddressFlags {
+    match cidr.address {
+        IpAddr::V4(_) if cidr.prefix < 32 => AddressFlags::Noprefixroute,
+        IpAddr::V4(_) => AddressFlags::empty(),
+        IpAddr::V6(_) if cidr.prefix < 128 => AddressFlags::Noprefixroute | AddressFlags::Nodad,
+        IpAddr::V6(_) => AddressFlags::Nodad,
     }
 }
 
@@ -118,16 +129,22 @@ fn interface(link: LinkMessage) -> Interface {
     interface
 }
 
-/// An IPv4 address of a dump. IFA_LOCAL is the address; IFA_ADDRESS is the peer's on point-to-point links.
+/// An address of a dump. For IPv4, IFA_LOCAL is the address and IFA_ADDRESS the peer's on point-to-point links; IPv6
+/// has only IFA_ADDRESS (linux/if_addr.h).
 fn assigned(message: &AddressMessage) -> Option<Assigned> {
     let mut address = None;
     let mut ours = false;
+    let mut tentative = false;
     for attribute in &message.attributes {
-        if let AddressAttribute::Local(IpAddr::V4(local)) = attribute {
-            address = Some(*local);
+        if let AddressAttribute::Local(found @ IpAddr::V4(_))
+        | AddressAttribute::Address(found @ IpAddr::V6(_)) = attribute
+        {
+            address = Some(*found);
         } else if let AddressAttribute::Protocol(protocol) = attribute {
             ours = u8::from(*protocol) == ADDRESS_PROTOCOL;
+        } else if let AddressAttribute::Flags(flags) = attribute {
+            tentative = flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed);
         }
     }
-    Some(Assigned { cidr: Cidr { address: address?, prefix: message.header.prefix_len }, ours })
+    Some(Assigned { cidr: Cidr { address: address?, prefix: message.header.prefix_len }, ours, tentative })
 }

@@ -1,4 +1,4 @@
-//! The connection for events: something about an interface or an IPv4 address has changed.
+//! The connection for events: something about an interface or an address has changed.
 //!
 //! It only says that it is time to look again; what is true then is asked of the kernel. An overrun of the
 //! socket's buffer (ENOBUFS) is therefore one more reason to look, and nothing is lost.
@@ -13,7 +13,7 @@ use rtnetlink::{MulticastGroup, new_multicast_connection};
 /// Room for bursts: a host with many containers changes thousands of addresses at a time.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// A subscription to link and IPv4 address events.
+/// A subscription to link and address events.
 pub struct Watch {
     events: BoxStream<'static, ()>,
 }
@@ -24,7 +24,7 @@ impl Watch {
     /// # Errors
     /// Out of file descriptors.
     pub fn open() -> io::Result<Self> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr];
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
         let (mut connection, _, events) = new_multicast_connection(&groups)?;
         connection.socket_mut().socket_mut().set_rx_buf_sz(RECEIVE_BUFFER)?;
         tokio::spawn(connection);

@@ -1,18 +1,24 @@
 //! RFC 9568 §7.1: which packets are believed.
 
-use crate::vrrp::wire::{self, Path};
-use crate::vrrp::{Dialect, Priority, Received, Refusal, Refusals, accept};
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::{HIGH, US, advert, bytes, centis};
+use crate::vrrp::wire::{self, Path};
+use crate::vrrp::{Dialect, Expected, Priority, Received, Refusal, Refusals, Version, accept, accept_v6};
+
+use super::{HIGH, LOW, US, advert, bytes, centis};
 
 /// An IPv4 header as keepalived sends it, around an advert of VRID 51.
 fn packet() -> Vec<u8> {
     let fields = advert(HIGH, 200, 10);
-    let advert = wire::Advert { vrid: fields.vrid, priority: fields.priority, interval: fields.interval };
+    let advert = wire::Advert {
+        version: Version::V3,
+        vrid: fields.vrid,
+        priority: fields.priority,
+        interval: fields.interval,
+    };
     let mut packet = bytes("45c0 0020 0001 0000 ff70 0000 0a000109 e0000012");
-    packet[12..16].copy_from_slice(&HIGH.octets());
-    let path = Path { source: HIGH, destination: wire::GROUP };
-    wire::emit(advert, &[US, HIGH, US], path, Dialect::Pseudo, &mut packet);
+    let path = Path::to_group(HIGH);
+    wire::emit(advert, &[US, HIGH, US], path, Dialect::Pseudo, None, &mut packet);
     let length = u16::try_from(packet.len()).expect("short");
     packet[2..4].copy_from_slice(&length.to_be_bytes());
     packet
@@ -70,4 +76,54 @@ fn refusals_are_counted_by_reason() {
     assert_eq!(refusals.count(Refusal::Ttl), 2);
     assert_eq!(refusals.count(Refusal::OwnSource), 1);
     assert_eq!(refusals.seen().collect::<Vec<_>>(), [(Refusal::Ttl, 2), (Refusal::OwnSource, 1)]);
+}
+
+/// A router that expects what `advert` says, and is not LOW.
+fn expected() -> Expected<'static> {
+    let interval = centis(10);
+    Expected { own: LOW, version: Version::V3, interval, password: None, peers: None }
+}
+
+#[test]
+fn adverts_fit_the_config_or_say_where_they_do_not() {
+    let good = advert(HIGH, 200, 10);
+    assert_eq!(good.fits(&expected()), Ok(()));
+    assert_eq!(advert(LOW, 200, 10).fits(&expected()), Err(Refusal::OwnSource));
+    assert_eq!(good.fits(&Expected { version: Version::V2, ..expected() }), Err(Refusal::Version));
+    let unicast = Received { multicast: false, ..good };
+    assert_eq!(unicast.fits(&expected()), Err(Refusal::Destination));
+    assert_eq!(good.fits(&Expected { peers: Some(&[HIGH]), ..expected() }), Err(Refusal::Destination));
+    assert_eq!(unicast.fits(&Expected { peers: Some(&[HIGH]), ..expected() }), Ok(()));
+    assert_eq!(unicast.fits(&Expected { peers: Some(&[US]), ..expected() }), Err(Refusal::Stranger));
+    // Version 3 learns intervals.
+    assert_eq!(advert(HIGH, 200, 20).fits(&expected()), Ok(()));
+}
+
+#[test]
+fn version_2_wants_the_same_interval_and_the_same_password() {
+    let secret = Some(*b"secret\0\0");
+    let v2 = Received { version: Version::V2, ..advert(HIGH, 200, 10) };
+    let expected = Expected { version: Version::V2, ..expected() };
+    assert_eq!(v2.fits(&expected), Ok(()));
+    assert_eq!(Received { interval: centis(20), ..v2 }.fits(&expected), Err(Refusal::Interval));
+    assert_eq!(Received { password: secret, ..v2 }.fits(&expected), Err(Refusal::Password));
+    let expected = Expected { password: secret, ..expected };
+    assert_eq!(v2.fits(&expected), Err(Refusal::Password));
+    assert_eq!(Received { password: secret, ..v2 }.fits(&expected), Ok(()));
+    assert_eq!(Received { password: Some(*b"Secret\0\0"), ..v2 }.fits(&expected), Err(Refusal::Password));
+}
+
+#[test]
+fn ipv6_wants_a_link_local_source_and_hop_limit_255() {
+    let link_local = Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 0xC8);
+    let message = bytes("310a640200643f5dfe80000000000000000000000000000120010db8000000000000000000000001");
+    let received = accept_v6(link_local, wire::GROUP_V6, 255, &message).expect("nothing is wrong with it");
+    assert_eq!((received.source, received.dialect), (IpAddr::V6(link_local), Dialect::Ipv6));
+    assert_eq!((received.priority, received.interval), (Priority::new(100), centis(100)));
+    assert_eq!(accept_v6(link_local, wire::GROUP_V6, 254, &message), Err(Refusal::Ttl));
+    let global = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1);
+    assert_eq!(accept_v6(global, wire::GROUP_V6, 255, &message), Err(Refusal::Source));
+    let all_nodes = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 1);
+    assert_eq!(accept_v6(link_local, all_nodes, 255, &message), Err(Refusal::Destination));
+    assert_eq!(accept_v6(link_local, wire::GROUP_V6, 255, &message[..39]), Err(Refusal::Length));
 }

@@ -1,6 +1,8 @@
 //! The state machine, one behaviour a test. The interval is 1 s; our address lies between LOW and HIGH.
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Why};
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Version, Why};
 
 use super::{HIGH, LOW, US, advert, at_ms, centis};
 
@@ -11,7 +13,7 @@ struct Node {
 
 impl Node {
     fn backup(priority: u8, preempt: Preempt) -> Self {
-        let params = Params { interval: centis(100), preempt };
+        let params = Params { version: Version::V3, interval: centis(100), preempt };
         let mut node = Self { machine: Machine::new(params, Priority::new(priority)) };
         node.tell(at_ms(0), Input::Startup { source: US });
         assert_eq!(node.machine.role(), Role::Backup);
@@ -20,7 +22,7 @@ impl Node {
 
     /// Active since `at_ms(0)`, with the first announcements behind it.
     fn active(priority: u8) -> Self {
-        let params = Params { interval: centis(100), preempt: Preempt::Always };
+        let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
         let mut node = Self { machine: Machine::new(params, Priority::OWNER) };
         node.tell(at_ms(0), Input::Startup { source: US });
         node.tell(at_ms(0), Input::Compete(Priority::new(priority)));
@@ -65,7 +67,7 @@ fn a_backup_listens_for_active_down_interval_then_advertises_claims_and_announce
 
 #[test]
 fn the_owner_serves_at_once() {
-    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     let effects = node.tell(at_ms(5), Input::Startup { source: US });
     assert_eq!(effects[..3], [Effect::SendAdvert(Priority::OWNER), Effect::Claim, Effect::Announce]);
@@ -127,7 +129,7 @@ fn an_equal_priority_holds_a_backup_back_whatever_the_address() {
 
 #[test]
 fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
-    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
     let mut adverts = Vec::new();
@@ -191,9 +193,9 @@ fn an_active_yields_to_the_higher_priority_and_to_the_higher_address() {
 #[test]
 fn addresses_are_compared_as_unsigned_numbers() {
     let mut node = Node::active(100);
-    node.tell(at_ms(5_500), Input::Advert(advert([9, 255, 255, 255].into(), 100, 100)));
+    node.tell(at_ms(5_500), Input::Advert(advert(IpAddr::from([9, 255, 255, 255]), 100, 100)));
     assert_eq!(node.machine.role(), Role::Active);
-    node.tell(at_ms(5_600), Input::Advert(advert([192, 0, 2, 1].into(), 100, 100)));
+    node.tell(at_ms(5_600), Input::Advert(advert(IpAddr::from([192, 0, 2, 1]), 100, 100)));
     assert_eq!(node.machine.role(), Role::Backup);
 }
 
@@ -216,7 +218,7 @@ fn an_active_that_stops_or_fails_resigns_before_it_releases() {
 
 #[test]
 fn in_initialize_nothing_but_startup_has_an_effect() {
-    let params = Params { interval: centis(100), preempt: Preempt::Always };
+    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     for input in [Input::Timer, Input::Shutdown, Input::Fault, Input::Advert(advert(HIGH, 200, 100))] {
         assert_eq!(node.tell(at_ms(1), input), []);
@@ -256,4 +258,62 @@ fn a_changed_priority_changes_the_skew_of_a_backup() {
     node.tell(at_ms(10), Input::Compete(Priority::new(100)));
     assert_eq!(node.deadline(), at_ms(0) + DOWN_100);
     assert_eq!(node.tell(at_ms(20), Input::Startup { source: US }), []);
+}
+
+#[test]
+fn preemption_after_a_delay_counts_from_the_first_lower_advert() {
+    let mut node = Node::backup(100, Preempt::After(Span::from_millis(5_000)));
+    for second in 1..=8 {
+        node.tell(at_ms(second * 1_000), Input::Advert(advert(HIGH, 99, 100)));
+    }
+    // Accepted at 1..=5 s, discarded from 6 s on: the timer runs from 5 s.
+    assert_eq!(node.deadline(), at_ms(5_000) + DOWN_100);
+    let effects = node.tell(node.deadline(), Input::Timer);
+    assert_eq!(effects, takes_over(100, Why::Preempts(HIGH, Priority::new(99))));
+}
+
+#[test]
+fn the_delay_begins_anew_after_a_better_one_was_heard_and_does_not_hold_for_the_unfit() {
+    let mut node = Node::backup(100, Preempt::After(Span::from_millis(5_000)));
+    node.tell(at_ms(1_000), Input::Advert(advert(HIGH, 99, 100)));
+    node.tell(at_ms(2_000), Input::Advert(advert(LOW, 200, 100)));
+    node.tell(at_ms(6_500), Input::Advert(advert(HIGH, 99, 100)));
+    assert_eq!(node.deadline(), at_ms(6_500) + DOWN_100);
+    node.tell(at_ms(7_500), Input::Advert(advert(HIGH, 1, 100)));
+    assert_eq!(node.deadline(), at_ms(6_500) + DOWN_100);
+}
+
+const LOW_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1));
+
+#[test]
+fn an_advert_on_either_wire_holds_a_backup_back() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(1_000), Input::Advert(advert(HIGH, 200, 100)));
+    node.tell(at_ms(2_000), Input::Advert(advert(LOW_V6, 200, 100)));
+    assert_eq!(node.deadline(), at_ms(2_000) + DOWN_100);
+}
+
+#[test]
+fn priority_zero_counts_once_on_whichever_wire_it_comes_first() {
+    let mut node = Node::backup(100, Preempt::Always);
+    node.tell(at_ms(0), Input::Advert(advert(HIGH, 200, 100)));
+    node.tell(at_ms(0), Input::Advert(advert(LOW_V6, 200, 100)));
+    node.tell(at_ms(500), Input::Advert(advert(LOW_V6, 0, 100)));
+    node.tell(at_ms(501), Input::Advert(advert(HIGH, 0, 100)));
+    assert_eq!(node.deadline(), at_ms(500) + SKEW_100);
+}
+
+#[test]
+fn equal_priorities_are_decided_on_the_first_wire_alone() {
+    let mut node = Node::active(100);
+    assert_eq!(node.tell(at_ms(5_500), Input::Advert(advert(LOW_V6, 100, 100))), []);
+    assert_eq!(node.machine.role(), Role::Active);
+}
+
+#[test]
+fn version_2_has_its_own_skew() {
+    let params = Params { version: Version::V2, interval: centis(300), preempt: Preempt::Always };
+    let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
+    node.tell(at_ms(0), Input::Startup { source: US });
+    assert_eq!(node.deadline(), at_ms(9_000) + SKEW_100);
 }

@@ -1,23 +1,23 @@
 //! Pairs on a wire that loses nothing: who serves, and when. The simulated wire delivers at once.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Received, Role, Time};
+use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Received, Role, Time, Version};
 
 use super::{HIGH, LOW, advert, at_ms, centis};
 
 /// Two nodes, a cable each, one clock.
 struct Pair {
     now: Time,
-    nodes: [(Ipv4Addr, Machine); 2],
+    nodes: [(IpAddr, Machine); 2],
     plugged: [bool; 2],
 }
 
 impl Pair {
     fn new(priorities: [u8; 2], preempt: Preempt) -> Self {
-        let params = Params { interval: centis(10), preempt };
+        let params = Params { version: Version::V3, interval: centis(10), preempt };
         let node = |position: usize| Machine::new(params, Priority::new(priorities[position]));
         let nodes = [(LOW, node(0)), (HIGH, node(1))];
         let mut pair = Self { now: at_ms(0), nodes, plugged: [true; 2] };
@@ -129,7 +129,7 @@ proptest! {
                 1 => pair.tell(node, Input::Fault),
                 2 => pair.tell(node, Input::Compete(Priority::new(byte.clamp(1, 254)))),
                 3 => {
-                    let forged = Received { source: Ipv4Addr::new(10, 0, 1, 77), ..advert(HIGH, byte, 10) };
+                    let forged = Received { source: IpAddr::from([10, 0, 1, 77]), ..advert(HIGH, byte, 10) };
                     pair.tell(node, Input::Advert(forged));
                 }
                 _ => pair.tell(node, Input::Shutdown),
