@@ -155,14 +155,19 @@ impl Instance {
             }
             self.dialects.push((advert.source, advert.dialect));
         }
-        self.peer = Some(PeerStatus {
-            address: advert.source,
-            name,
-            priority: advert.priority,
-            interval: advert.interval,
-            dialect: advert.dialect,
-            heard_ms: clock::wall_ms(),
-        });
+        // A peer that is heard on both wires is shown as it is on the first.
+        let first = self.link.and_then(|link| link.sources().next()).map(Family::of);
+        let on_first = |address| first.is_none_or(|first| Family::of(address) == first);
+        if on_first(advert.source) || !self.peer.as_ref().is_some_and(|peer| on_first(peer.address)) {
+            self.peer = Some(PeerStatus {
+                address: advert.source,
+                name,
+                priority: advert.priority,
+                interval: advert.interval,
+                dialect: advert.dialect,
+                heard_ms: clock::wall_ms(),
+            });
+        }
     }
 
     pub(crate) fn status(&self) -> RouterStatus {

@@ -184,7 +184,6 @@ fn prepare_v4(socket: &Socket) -> io::Result<()> {
 }
 
 fn prepare_v6(socket: &Socket) -> io::Result<()> {
-    socket.set_only_v6(true)?;
     socket.set_multicast_loop_v6(false)?;
     socket.set_multicast_hops_v6(wire::TTL.into())?;
     socket.set_unicast_hops_v6(wire::TTL.into())?;
