@@ -23,6 +23,12 @@ use world::World;
 const CONFIG: &str = include_str!("../../../config/lab.toml");
 const INTERVAL: Centis = Centis::new(10).expect("an interval of the protocol");
 
+/// What a newcomer has to know.
+const WELCOME: &str = "\
+lb1 and lb2 share the address 10.77.0.100 and spread its requests over app1, app2 and app3. A client sends one every
+2 ms. The hosts are network namespaces of this machine, made for this run; nothing outside them is touched.
+";
+
 /// What the command line says about the lab.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -65,6 +71,7 @@ pub fn command(options: Options) -> u8 {
 
 /// Builds everything, tells the story, prints the table.
 fn tell(options: Options, cell: &Cell) -> Result<Report, Error> {
+    println!("{WELCOME}");
     let timeline = Timeline::start();
     let mut report = Report::new(options.interval());
     let mut world = match World::build(LabDir::existing(&cell.dir), &options.config(), &timeline) {

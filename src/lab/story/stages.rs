@@ -128,22 +128,32 @@ impl Story<'_> {
     fn cable_pulled(&mut self) -> Result<(), Error> {
         self.timeline.stage("The cable of lb1 is pulled, and plugged back in");
         let pulled = Move { event: "cable of lb1 pulled", to: "lb2", may_fail: self.limits.silent };
-        self.moves(&pulled, |world| world.lab.unplug("lb1"))?;
+        self.moves(&pulled, |world, timeline| {
+            timeline.act(Moment::now(), "cable of lb1 pulled");
+            world.lab.unplug("lb1")
+        })?;
         let plugged =
             Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: self.limits.orderly };
-        self.moves(&plugged, |world| world.lab.plug("lb1"))
+        self.moves(&plugged, |world, timeline| {
+            timeline.act(Moment::now(), "cable of lb1 plugged back in");
+            world.lab.plug("lb1")
+        })
     }
 
     fn handover(&mut self) -> Result<(), Error> {
         self.timeline.stage("lb1 hands over, for maintenance, and takes part again");
-        let ask = |world: &World, undo: bool| {
+        let away = Move { event: "vipd handover, on lb1", to: "lb2", may_fail: self.limits.resigned };
+        self.moves(&away, |world, timeline| {
             let at = Moment::now();
-            world.node("lb1").handover(undo).map(|_| at)
-        };
-        let away = Move { event: "vipd handover on lb1", to: "lb2", may_fail: self.limits.resigned };
-        self.moves(&away, |world| ask(world, false))?;
-        let back = Move { event: "vipd handover --undo on lb1", to: "lb1", may_fail: self.limits.orderly };
-        self.moves(&back, |world| ask(world, true))
+            timeline.act(at, "vipd handover, on lb1");
+            world.node("lb1").handover(false).map(|_| at)
+        })?;
+        let back = Move { event: "vipd handover --undo, on lb1", to: "lb1", may_fail: self.limits.orderly };
+        self.moves(&back, |world, timeline| {
+            let at = Moment::now();
+            timeline.act(at, "vipd handover --undo, on lb1");
+            world.node("lb1").handover(true).map(|_| at)
+        })
     }
 
     fn proxy_killed(&mut self) -> Result<(), Error> {
@@ -151,13 +161,14 @@ impl Story<'_> {
         let mark = self.world.node("lb1").events().mark();
         let killed =
             Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: self.limits.resigned };
-        self.moves(&killed, |world| {
+        self.moves(&killed, |world, timeline| {
             let at = Moment::now();
+            timeline.act(at, "proxy of lb1 killed (SIGKILL)");
             world.node("lb1").kill_proxy().map(|()| at)
         })?;
         let patience = self.limits.patience;
         let back = Move { event: "new proxy of lb1 listens", to: "lb1", may_fail: self.limits.orderly };
-        self.moves(&back, |world| {
+        self.moves(&back, |world, _| {
             let listens = world.node("lb1").events().wait(mark, patience, |events| {
                 let listens = |stamped: &&Stamped| matches!(stamped.event, Event::ProxyReady { .. });
                 events.iter().find(listens).map(|stamped| Moment::from_millis(stamped.at_ms))
@@ -166,19 +177,16 @@ impl Story<'_> {
         })
     }
 
-    /// Does `act`, which returns its moment, and sees to it that the address moves as `expected`.
+    /// Does `act`, which says so before it acts and returns its moment, and sees to it that the address moves as `expected`.
     fn moves(
         &mut self,
         expected: &Move<'_>,
-        act: impl FnOnce(&World) -> Result<Moment, Error>,
+        act: impl FnOnce(&World, &Timeline) -> Result<Moment, Error>,
     ) -> Result<(), Error> {
         let Move { event, to, may_fail } = *expected;
         let node = self.world.node(to);
         let mac = self.world.lab.host(to).mac();
-        let from = act(self.world)?;
-        if from >= self.measured {
-            self.timeline.act(from, event);
-        }
+        let from = act(self.world, self.timeline)?;
         let patience = self.limits.patience;
         let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {patience:?}"));
 
