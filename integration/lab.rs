@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use pnet::datalink::{self, Channel};
@@ -224,8 +225,6 @@ fn namespaces_do_not_leak_into_the_caller() {
     let inside = || std::fs::read_link("/proc/thread-self/ns/net").expect("a link");
     assert_ne!(lab.host("lb1").run(inside).expect("inside"), before);
     assert_eq!(inside(), before);
-    let bound = UdpSocket::bind("10.77.0.1:0");
-    assert!(bound.is_err(), "the lab's address is not the machine's");
 }
 
 #[test]
