@@ -7,13 +7,15 @@ use super::report::{Report, Row};
 use super::timeline::Timeline;
 use super::world::{APPS, BACKUP, TARGETS, VIP, World};
 use crate::event::{Event, Stamped};
-use crate::lab::{Error, Moment, Pace, Tally};
+use crate::lab::{Error, Frame, Moment, Node, Pace, Tally};
 use crate::link::{PoolReport, ServerState, Status};
 use crate::vrrp::timing::{active_down_interval, skew_time};
 use crate::vrrp::{Centis, Role, Span, Version};
 
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
+/// Requests that may fail where nothing happens to the address: a busy machine makes one late now and then.
+const FEW: usize = 3;
 /// Requests of the steady state.
 const STEADY: usize = 900;
 
@@ -101,7 +103,7 @@ impl Story<'_> {
         self.timeline
             .act(from, &format!("the client sends to {VIP}, ports 3000 and 5000 in turn, every 2 ms"));
         self.well(from, STEADY)?;
-        let tally = self.measure("steady state", None, from, 0)?;
+        let tally = self.measure("steady state", None, from, FEW)?;
         self.judge_round_robin(&tally);
         self.report.round_robin(tally.served);
         Ok(())
@@ -121,7 +123,7 @@ impl Story<'_> {
         self.world.app("app2")?.restart()?;
         self.wait_for_server("app2", ServerState::Up)?;
         self.well(Moment::now(), WELL)?;
-        self.measure("app2 back", None, from, 0)?;
+        self.measure("app2 back", None, from, FEW)?;
         Ok(())
     }
 
@@ -177,40 +179,60 @@ impl Story<'_> {
         })
     }
 
-    /// Does `act`, which says so before it acts and returns its moment, and sees to it that the address moves as `expected`.
+    /// Does `act`, which says so before it acts and returns its moment, and sees to it that the address moves as
+    /// `expected`.
     fn moves(
         &mut self,
         expected: &Move<'_>,
         act: impl FnOnce(&World, &Timeline) -> Result<Moment, Error>,
     ) -> Result<(), Error> {
         let Move { event, to, may_fail } = *expected;
-        let node = self.world.node(to);
-        let mac = self.world.lab.host(to).mac();
         let from = act(self.world, self.timeline)?;
-        let patience = self.limits.patience;
-        let missing = |what: &str| Error::new(format!("{event}: no {what} of {to} within {patience:?}"));
-
-        let capture = &self.world.capture;
-        let advert = capture.wait_for(from, self.limits.patience, |frame| {
+        let mac = self.world.lab.host(to).mac();
+        let advert = self.wait_for_frame(event, "advert of the new Active", from, |frame| {
             frame.source == mac && frame.advert().is_some_and(|advert| advert.priority > 0)
-        });
-        let advert = advert.ok_or_else(|| missing("advert"))?;
-        let announced = capture.wait_for(from, self.limits.patience, |frame| {
+        })?;
+        let announced = self.wait_for_frame(event, "gratuitous ARP of the new Active", from, |frame| {
             frame.gratuitous().is_some_and(|arp| arp.sender == VIP && arp.sender_mac == mac)
-        });
-        let announced = announced.ok_or_else(|| missing("gratuitous ARP"))?;
-        let active = node.events().wait(0, patience, |events| {
-            let became = |stamped: &&Stamped| {
-                matches!(stamped.event, Event::Moved { to: Role::Active, .. })
-                    && Moment::from_millis(stamped.at_ms + 1) >= from
-            };
-            events.iter().any(|stamped| became(&stamped)).then_some(())
-        });
-        active.ok_or_else(|| missing("event of becoming Active"))?;
-        self.well(announced.at, WELL)?;
+        })?;
+        for node in self.world.nodes() {
+            self.wait_for_role(event, node, node.name() == to, from)?;
+        }
         self.judge_holder(event, to)?;
-        self.measure(event, Some(advert.at.since(from)), from, may_fail)?;
+        self.well(announced, WELL)?;
+        self.measure(event, Some(advert.since(from)), from, may_fail)?;
         Ok(())
+    }
+
+    /// When the client's card received the first frame from `from` on that is `wanted`.
+    fn wait_for_frame(
+        &self,
+        event: &str,
+        what: &str,
+        from: Moment,
+        wanted: impl Fn(&Frame) -> bool,
+    ) -> Result<Moment, Error> {
+        let patience = self.limits.patience;
+        let frame = self.world.capture.wait_for(from, patience, wanted);
+        frame
+            .map(|frame| frame.at)
+            .ok_or_else(|| Error::new(format!("{event}: no {what} within {patience:?}")))
+    }
+
+    /// Waits until `node` has said, since `from`, that it became Active, or that it is not any more.
+    fn wait_for_role(&self, event: &str, node: &Node, active: bool, from: Moment) -> Result<(), Error> {
+        let patience = self.limits.patience;
+        let said = |stamped: &Stamped| {
+            let Event::Moved { from, to, .. } = &stamped.event else { return false };
+            (if active { *to } else { *from }) == Role::Active
+        };
+        // Events are known to the millisecond.
+        let since = |stamped: &Stamped| Moment::from_millis(stamped.at_ms + 1) >= from;
+        let moved = node.events().wait(0, patience, |events| {
+            events.iter().any(|stamped| since(stamped) && said(stamped)).then_some(())
+        });
+        let what = if active { "did not become Active" } else { "did not cease to be Active" };
+        moved.ok_or_else(|| Error::new(format!("{event}: {} {what} within {patience:?}", node.name())))
     }
 
     /// Waits until `count` requests sent from `from` on have succeeded in a row.
