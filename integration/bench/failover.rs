@@ -60,9 +60,21 @@ fn measure(kind: Kind, interval: Duration, rounds: usize) -> Result<Measured, Er
     let mut events = Vec::new();
     for event in EVENTS {
         eprintln!("{kind}, adverts every {interval:?}: {event}, {rounds} rounds");
-        events.push((0..rounds).map(|_| bed.round(event)).collect::<Result<_, _>>()?);
+        events.push(
+            (0..rounds)
+                .map(|n| bed.round(event, SPREAD * count(n) / count(rounds)))
+                .collect::<Result<_, _>>()?,
+        );
     }
     Ok(Measured { kind, rest, events })
+}
+
+/// Rounds begin at moments spread evenly over this time, so that no pair is always caught at the same point between two
+/// adverts or two runs of its check script.
+const SPREAD: Duration = Duration::from_secs(1);
+
+fn count(rounds: usize) -> u32 {
+    u32::try_from(rounds).unwrap_or(u32::MAX)
 }
 
 struct Plan {

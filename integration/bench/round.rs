@@ -86,14 +86,16 @@ impl Bed {
         Ok([rest::measure(&active)?, rest::measure(&backup)?])
     }
 
-    /// One round, beginning and ending with lb1 as the Active. An error comes with the ends of the pair's logs.
-    pub(crate) fn round(&mut self, event: Event) -> Result<Round, Error> {
-        let played = self.play(event);
+    /// One round, beginning and ending with lb1 as the Active; it fails `later` than it could. An error comes with the
+    /// ends of the pair's logs.
+    pub(crate) fn round(&mut self, event: Event, later: Duration) -> Result<Round, Error> {
+        let played = self.play(event, later);
         played.map_err(|error| Error::new(format!("{event}: {error}\n{}", self.pair.explain())))
     }
 
-    fn play(&mut self, event: Event) -> Result<Round, Error> {
+    fn play(&mut self, event: Event, later: Duration) -> Result<Round, Error> {
         self.settle()?;
+        std::thread::sleep(later);
         let from = self.fail(event)?;
         let lb2 = self.lab.host("lb2").mac();
         let takeover = self.wait_for(from, "advert of lb2", |frame| speaks(frame, lb2))?;
