@@ -1,7 +1,7 @@
 //! `vipd lab`: the pair is built, breaks in every way it should take, and the client's side of it is told live.
 //!
-//! [`stages`] acts and waits, [`narrator`] makes sentences of what was seen, [`timeline`] prints them in order,
-//! [`report`] is the table at the end.
+//! `stages` acts and waits, `narrator` makes sentences of what was seen, `timeline` prints them in order,
+//! `report` is the table at the end.
 
 mod keep;
 mod narrator;
