@@ -62,16 +62,16 @@ fn measure(kind: Kind, interval: Duration, rounds: usize) -> Result<Measured, Er
         eprintln!("{kind}, adverts every {interval:?}: {event}, {rounds} rounds");
         events.push(
             (0..rounds)
-                .map(|n| bed.round(event, SPREAD * count(n) / count(rounds)))
+                .map(|n| bed.round(event, (SCRIPT + interval) * count(n) / count(rounds)))
                 .collect::<Result<_, _>>()?,
         );
     }
     Ok(Measured { kind, rest, events })
 }
 
-/// Rounds begin at moments spread evenly over this time, so that no pair is always caught at the same point between two
-/// adverts or two runs of its check script.
-const SPREAD: Duration = Duration::from_secs(1);
+/// From one run of keepalived's check script to the next. Rounds begin at moments spread evenly over this and one advert
+/// interval, counted from an advert, so that every pair is caught at the same points between two of either.
+const SCRIPT: Duration = Duration::from_secs(1);
 
 fn count(rounds: usize) -> u32 {
     u32::try_from(rounds).unwrap_or(u32::MAX)

@@ -86,7 +86,8 @@ impl Bed {
         Ok([rest::measure(&active)?, rest::measure(&backup)?])
     }
 
-    /// One round, beginning and ending with lb1 as the Active; it fails `later` than it could. An error comes with the
+    /// One round, beginning and ending with lb1 as the Active; it fails `later` than one of lb1's
+    /// adverts. An error comes with the
     /// ends of the pair's logs.
     pub(crate) fn round(&mut self, event: Event, later: Duration) -> Result<Round, Error> {
         let played = self.play(event, later);
@@ -95,7 +96,9 @@ impl Bed {
 
     fn play(&mut self, event: Event, later: Duration) -> Result<Round, Error> {
         self.settle()?;
-        std::thread::sleep(later);
+        let lb1 = self.lab.host("lb1").mac();
+        let advert = self.wait_for(Moment::now(), "advert of lb1", |frame| speaks(frame, lb1))?;
+        std::thread::sleep((advert.at + later).since(Moment::now()));
         let from = self.fail(event)?;
         let lb2 = self.lab.host("lb2").mac();
         let takeover = self.wait_for(from, "advert of lb2", |frame| speaks(frame, lb2))?;
