@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use vipd::event::{Event, Stamped};
-use vipd::link::{Reply, Request, Status, frame};
+use vipd::link::{AgentStatus, Reply, Request, Status, frame};
 
 const LAB: &str = include_str!("../config/lab.toml");
 
@@ -275,6 +275,7 @@ fn status() -> Status {
         version: "0.1.0".to_owned(),
         pid: 1,
         started_ms: 0,
+        agent: AgentStatus::default(),
         routers: Vec::new(),
         proxy: None,
         refused: vec![("wrong TTL".to_owned(), 3)],

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::event::{Event, Stamped};
 use crate::ha::{DataPlane, Ha, Wake};
-use crate::link::{Reply, Report, Request, Status};
+use crate::link::{AgentStatus, Reply, Report, Request, Status};
 use crate::net::clock;
 use crate::vrrp::Role;
 
@@ -23,6 +23,7 @@ use super::server::{Asked, Caller};
 pub(crate) struct Desk {
     pub(crate) node: String,
     pub(crate) started_ms: u64,
+    pub(crate) privileges: AgentStatus,
     pub(crate) ha: Ha,
     pub(crate) proxy: Option<Keeper>,
     pub(crate) asked: mpsc::Receiver<Asked>,
@@ -175,6 +176,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started_ms: self.started_ms,
+            agent: self.privileges.clone(),
             routers: self.ha.status(),
             proxy: self.proxy.as_ref().map(Keeper::status),
             refused: self.ha.refused(),

@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::ha::{DataPlane, Ha};
-use crate::net::clock;
+use crate::link::AgentStatus;
+use crate::net::{clock, realtime};
 
 use child::{Keeper, Launch};
 use desk::{Desk, Signals};
@@ -68,7 +69,21 @@ impl std::error::Error for Error {}
 /// agent cannot do without.
 pub fn run(options: Options) -> Result<(), Error> {
     require(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
-    runtime()?.block_on(serve(options))
+    let privileges = take_precedence();
+    runtime()?.block_on(serve(options, privileges))
+}
+
+/// Real time and locked memory, as far as the kernel grants them; the agent works without.
+fn take_precedence() -> AgentStatus {
+    let refused = |what: &str, result: Result<(), realtime::Refused>| {
+        let why = result.err()?.to_string();
+        tracing::warn!("{what}: {why}");
+        Some(why)
+    };
+    AgentStatus {
+        not_realtime: refused("the agent does not run in real time", realtime::schedule()),
+        not_locked: refused("the agent's memory is not locked", realtime::lock_memory()),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
@@ -78,7 +93,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|error| Error::Failed(format!("no event loop: {error}")))
 }
 
-async fn serve(options: Options) -> Result<(), Error> {
+async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
     let Options { config, config_text, node, runtime_dir } = options;
     let name = config.nodes[node].name.clone();
     let (desk, asked) = mpsc::channel(QUESTIONS);
@@ -90,6 +105,7 @@ async fn serve(options: Options) -> Result<(), Error> {
     let mut desk = Desk {
         node: name,
         started_ms: clock::wall_ms(),
+        privileges,
         ha: Ha::open(config, node, plane).await.map_err(failed)?,
         proxy,
         asked,

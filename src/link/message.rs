@@ -67,12 +67,24 @@ pub struct Status {
     pub pid: u32,
     /// When the agent was started, milliseconds since the Unix epoch.
     pub started_ms: u64,
+    /// The agent itself: what its punctuality rests on.
+    #[serde(default)]
+    pub agent: AgentStatus,
     /// The virtual routers in the order of the config.
     pub routers: Vec<RouterStatus>,
     /// The proxy process; `None` when the config has no frontends.
     pub proxy: Option<ProxyStatus>,
     /// Packets refused since the start, by reason; reasons that never happened are left out.
     pub refused: Vec<(String, u64)>,
+}
+
+/// What the agent's punctuality rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// Why the kernel does not schedule it in real time, and what to do; `None` when it does.
+    pub not_realtime: Option<String>,
+    /// Why its memory may be paged out, and what to do; `None` when it is locked.
+    pub not_locked: Option<String>,
 }
 
 /// How one virtual router stands on this node.

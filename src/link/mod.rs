@@ -6,6 +6,6 @@ pub mod frame;
 mod message;
 
 pub use message::{
-    AddressStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Reply, Report, Request, RouterStatus,
-    ServerReport, ServerState, Status,
+    AddressStatus, AgentStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Reply, Report, Request,
+    RouterStatus, ServerReport, ServerState, Status,
 };

@@ -11,5 +11,6 @@ pub mod netlink;
 pub mod parent;
 pub mod pidfd;
 pub mod privilege;
+pub mod realtime;
 pub mod vrrp_socket;
 mod watched;

@@ -1,6 +1,6 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
-use crate::link::{PeerStatus, ProxyStatus, Report, RouterStatus, Status};
+use crate::link::{AgentStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status};
 use crate::vrrp::{Priority, Role};
 
 use super::super::terminal::{Ink, Style};
@@ -11,6 +11,7 @@ use super::time::{age, utc_seconds};
 /// The whole status, as of `now_ms` milliseconds since the Unix epoch.
 pub(crate) fn text(status: &Status, now_ms: u64, style: Style) -> String {
     let mut parts = vec![headline(status, now_ms, style)];
+    parts.push(agent(&status.agent, style));
     parts.extend(status.routers.iter().map(|at| router(at, now_ms, style)));
     parts.extend(status.proxy.iter().map(|at| proxy(at, now_ms, style)));
     let report = status.proxy.iter().filter_map(|proxy| proxy.report.as_ref());
@@ -28,6 +29,18 @@ fn headline(status: &Status, now_ms: u64, style: Style) -> String {
         status.pid,
         utc_seconds(now_ms)
     )
+}
+
+fn agent(agent: &AgentStatus, style: Style) -> String {
+    let granted = |label, words: &str, refused: &Option<String>| match refused {
+        None => line(label, words.to_owned()),
+        Some(why) => bad(line(label, format!("not {words}: {why}"))),
+    };
+    let rows = [
+        granted("scheduled", "in real time", &agent.not_realtime),
+        granted("memory", "locked", &agent.not_locked),
+    ];
+    format!("agent\n{}", table("  ", &rows, style))
 }
 
 fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {

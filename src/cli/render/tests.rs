@@ -6,8 +6,8 @@ use super::{event, problem, status, time};
 use crate::config;
 use crate::event::{Event, Stamped};
 use crate::link::{
-    AddressStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Report, RouterStatus, ServerReport,
-    ServerState, Status,
+    AddressStatus, AgentStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Report, RouterStatus,
+    ServerReport, ServerState, Status,
 };
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
@@ -74,6 +74,7 @@ fn healthy() -> Status {
         version: "0.1.0".to_owned(),
         pid: 4242,
         started_ms: NOW - 3 * 24 * 60 * MINUTE,
+        agent: AgentStatus::default(),
         routers: vec![router()],
         proxy: Some(ProxyStatus {
             pid: Some(4250),
@@ -95,6 +96,7 @@ fn healthy() -> Status {
 fn troubled() -> Status {
     let mut status = healthy();
     status.node = "lb2".to_owned();
+    status.agent.not_realtime = Some("refused, allow it".to_owned());
     status.refused = vec![("wrong TTL".to_owned(), 3), ("bad checksum".to_owned(), 120)];
     let router = &mut status.routers[0];
     router.role = Role::Backup;
@@ -127,6 +129,10 @@ fn a_healthy_active_node_at_a_glance() {
         "\
 node lb1  vipd 0.1.0, pid 4242, up 3 d, now 2026-11-20 15:58:56 UTC
 
+agent
+  scheduled  in real time
+  memory     locked
+
 router web  Active  eth0, vrid 51
   since     2026-11-20 13:44:56 UTC (2 h 14 min)
   why       no advert of lb2 for 360.938 ms
@@ -155,6 +161,10 @@ fn a_backup_in_trouble_says_what_is_wrong_and_why() {
         status::text(&troubled(), NOW, Style::Plain),
         "\
 node lb2  vipd 0.1.0, pid 4242, up 3 d, now 2026-11-20 15:58:56 UTC
+
+agent
+  scheduled  not in real time: refused, allow it
+  memory     locked
 
 router web  Backup  eth0, vrid 51
   since     2026-11-20 13:44:56 UTC (2 h 14 min)
