@@ -50,15 +50,26 @@ pub fn schedule() -> Result<(), Refused> {
 /// (stacks, arenas) costs nothing.
 ///
 /// # Errors
-/// When RLIMIT_MEMLOCK is finite and may not be raised (CAP_SYS_RESOURCE): beyond the limit the process would get no
+/// When RLIMIT_MEMLOCK binds us, and may not be raised (CAP_SYS_RESOURCE): beyond the limit the process would get no
 /// memory at all from then on.
 pub fn lock_memory() -> Result<(), Refused> {
-    let help = "it takes LimitMEMLOCK=infinity in the unit";
+    let help = "it takes LimitMEMLOCK=infinity in the unit, or CAP_IPC_LOCK";
     let refused = |error: rustix::io::Errno| Refused { error: error.into(), help };
-    if getrlimit(Resource::Memlock).current.is_some() {
-        setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).map_err(refused)?;
+    let limit = getrlimit(Resource::Memlock);
+    let unlimited = Rlimit { current: None, maximum: None };
+    if limit.current.is_some() && setrlimit(Resource::Memlock, unlimited).is_err() {
+        lock_beyond(limit).map_err(refused)?;
     }
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).map_err(refused)
+}
+
+/// With a limit of 0 for a moment, a lock is granted only to who is above limits (CAP_IPC_LOCK of the machine, not of
+/// a user namespace).
+fn lock_beyond(limit: Rlimit) -> rustix::io::Result<()> {
+    setrlimit(Resource::Memlock, Rlimit { current: Some(0), ..limit })?;
+    let granted = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT);
+    setrlimit(Resource::Memlock, limit)?;
+    granted
 }
 
 fn set_scheduler() -> io::Result<()> {
