@@ -1,8 +1,7 @@
 //! The lab itself: that hosts reach each other, cables can be pulled, and the client's eyes see what is on the wire.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use pnet::datalink::{self, Channel};
