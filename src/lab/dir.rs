@@ -1,5 +1,6 @@
 //! The directory with the lab's configs, logs and sockets.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,10 +20,16 @@ impl LabDir {
     /// When it cannot be created.
     pub fn temporary() -> Result<Self, Error> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("vipd-lab-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(Error::at(format_args!("creating {}", path.display())))?;
-        Ok(Self { path, ours: true })
+        loop {
+            let name = format!("vipd-lab-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path, ours: true }),
+                // Another PID namespace has the same process id and the same directory.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::new(format!("creating {}: {error}", path.display()))),
+            }
+        }
     }
 
     /// A directory that is there already and that someone else removes, such as a mount of a private file system.
