@@ -83,6 +83,7 @@ fn take_precedence() -> AgentStatus {
     AgentStatus {
         not_realtime: refused("the agent does not run in real time", realtime::schedule()),
         not_locked: refused("the agent's memory is not locked", realtime::lock_memory()),
+        ..AgentStatus::default()
     }
 }
 

@@ -14,12 +14,14 @@ use crate::event::Event;
 use crate::link::RouterStatus;
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
-use crate::vrrp::{Effect, Input, Received, Refusal, Refusals, Role, Time};
+use crate::vrrp::{Effect, Input, Received, Refusal, Role, Time};
 
 use super::instance::Instance;
 use super::perform::Hands;
+use super::refusing::Refusing;
 use super::track::{self, DataPlane, Link};
 use super::vip;
+use super::wires::Heard;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
 const BATCH: usize = 256;
@@ -49,7 +51,7 @@ pub struct Ha {
     alarm: Alarm,
     interfaces: Vec<Interface>,
     plane: DataPlane,
-    refusals: Refusals,
+    refusing: Refusing,
     events: Vec<Event>,
 }
 
@@ -71,7 +73,7 @@ impl Ha {
             alarm: Alarm::new()?,
             interfaces: Vec::new(),
             plane,
-            refusals: Refusals::default(),
+            refusing: Refusing::default(),
             events: Vec::new(),
             config,
             node,
@@ -158,7 +160,12 @@ impl Ha {
 
     /// Packets refused since the start, by reason.
     pub fn refused(&self) -> Vec<(String, u64)> {
-        self.refusals.seen().map(|(refusal, count)| (refusal.to_string(), count)).collect()
+        self.refusing.seen()
+    }
+
+    /// In a flood of refused packets, how many of them each one that is read stands for.
+    pub fn sampling(&self) -> Option<u32> {
+        self.refusing.sampling()
     }
 
     /// What happened since it was asked last.
@@ -170,9 +177,9 @@ impl Ha {
         let now = clock::now();
         let mut buffer = [0; PACKET];
         for _ in 0..BATCH {
-            let (interface, judged) = match self.hands.wires.receive(&mut buffer) {
-                Ok(Some(judged)) => judged,
-                Ok(None) => return,
+            let Heard { interface, judged, stands_for } = match self.hands.wires.receive(&mut buffer) {
+                Ok(Some(heard)) => heard,
+                Ok(None) => break,
                 Err(error) => {
                     tracing::debug!("VRRP socket: {error}");
                     continue;
@@ -180,9 +187,10 @@ impl Ha {
             };
             match judged.and_then(|advert| Ok((self.addressee(interface, &advert)?, advert))) {
                 Ok((position, advert)) => self.hear(now, position, advert).await,
-                Err(refusal) => self.refuse(refusal),
+                Err(refusal) => self.refusing.refuse(refusal, stands_for),
             }
         }
+        self.refusing.check(now, &mut self.hands.wires, &self.config.routers);
     }
 
     /// The router that an advert is for, if it believes it.
@@ -198,17 +206,6 @@ impl Ha {
         let node = self.config.nodes.iter().find(|node| node.address == advert.source);
         self.instances[position].heard(&advert, node.map(|node| node.name.clone()));
         self.feed(now, position, Input::Advert(advert)).await;
-    }
-
-    /// Counted always, logged at powers of two: a flood costs a line now and then.
-    fn refuse(&mut self, refusal: Refusal) {
-        let count = self.refusals.count(refusal);
-        if refusal == Refusal::UnknownVrid {
-            // Other groups on the same network are nothing to worry about.
-            tracing::trace!("{refusal}");
-        } else if count.is_power_of_two() {
-            tracing::warn!("refused a VRRP packet, {refusal} ({count} so far)");
-        }
     }
 
     /// Looks at the interfaces and makes what is there what should be there.

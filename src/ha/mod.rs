@@ -4,8 +4,10 @@
 //! (`vrrp` does) and must never wait for the proxy or a client of `agent.sock`.
 
 mod driver;
+mod flood;
 mod instance;
 mod perform;
+mod refusing;
 mod release;
 mod track;
 mod vip;

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::IpAddr;
 
-use crate::config::Router;
+use crate::config::{Router, Transport};
+use crate::net::vrrp_filter::{Filter, Ours, SAMPLE};
 use crate::net::vrrp_socket::{Packet, VrrpSocket};
 use crate::vrrp::wire::{self, Advert, Path};
 use crate::vrrp::{Dialect, Family, Priority, Received, Refusal, accept, accept_v6};
@@ -12,9 +13,28 @@ use super::track::Link;
 
 /// The sockets, and room for one message.
 pub(crate) struct Wires {
-    v4: Option<VrrpSocket>,
-    v6: Option<VrrpSocket>,
+    v4: Option<Wire>,
+    v6: Option<Wire>,
     message: Vec<u8>,
+}
+
+/// A socket, and what the kernel does with what comes in on it.
+struct Wire {
+    socket: VrrpSocket,
+    /// Samples what cannot be ours.
+    filter: Option<Filter>,
+    /// The queue has been read to its end since the filter was set: what comes now came through it.
+    through: bool,
+}
+
+/// A packet, judged.
+pub(crate) struct Heard {
+    /// Index of the interface it came in on.
+    pub(crate) interface: u32,
+    /// What it says, or why it is not believed.
+    pub(crate) judged: Result<Received, Refusal>,
+    /// How many of its like it stands for when it is not believed.
+    pub(crate) stands_for: u64,
 }
 
 impl Wires {
@@ -22,14 +42,25 @@ impl Wires {
     pub(crate) fn open(routers: &[Router]) -> io::Result<Self> {
         let open = |family| {
             let needed = routers.iter().any(|router| speaks(router, family));
-            needed.then(|| VrrpSocket::open(family)).transpose()
+            needed.then(|| Wire::open(family)).transpose()
         };
         Ok(Self { v4: open(Family::V4)?, v6: open(Family::V6)?, message: Vec::with_capacity(8 + 16 * 255) })
     }
 
     /// Hears the groups on an interface.
     pub(crate) fn join(&self, interface: u32) -> io::Result<()> {
-        [&self.v4, &self.v6].into_iter().flatten().try_for_each(|socket| socket.join(interface))
+        [&self.v4, &self.v6].into_iter().flatten().try_for_each(|wire| wire.socket.join(interface))
+    }
+
+    /// From now on the kernel samples what none of `routers` could take; `None`: everything is read.
+    pub(crate) fn sample(&mut self, routers: Option<&[Router]>) -> io::Result<()> {
+        for (wire, family) in [(&mut self.v4, Family::V4), (&mut self.v6, Family::V6)] {
+            let Some(wire) = wire else { continue };
+            let filter = routers.map(|routers| filter_for(routers, family));
+            wire.socket.filter(filter.as_ref())?;
+            (wire.filter, wire.through) = (filter, false);
+        }
+        Ok(())
     }
 
     /// Waits until there may be a packet. May be dropped and called again.
@@ -40,12 +71,15 @@ impl Wires {
         }
     }
 
-    /// The next packet, judged, with the interface it came in on; `None` when there is none.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(u32, Result<Received, Refusal>)>> {
-        for socket in [&self.v4, &self.v6].into_iter().flatten() {
-            if let Some(packet) = socket.receive(buffer)? {
-                return Ok(Some((packet.interface, judge(&packet))));
+    /// The next packet; `None` when there is none.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Heard>> {
+        for wire in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            if let Some(packet) = wire.socket.receive(buffer)? {
+                let sampled = wire.through && samples(wire.filter.as_ref(), &packet);
+                let stands_for = if sampled { u64::from(SAMPLE) } else { 1 };
+                return Ok(Some(Heard { interface: packet.interface, judged: judge(&packet), stands_for }));
             }
+            wire.through = wire.filter.is_some();
         }
         Ok(None)
     }
@@ -69,7 +103,7 @@ impl Wires {
                 Family::V4 => &self.v4,
                 Family::V6 => &self.v6,
             };
-            let Some(socket) = socket else { continue };
+            let Some(Wire { socket, .. }) = socket else { continue };
             for destination in peers.unwrap_or(&group) {
                 let path = Path { source, destination: *destination };
                 self.message.clear();
@@ -80,6 +114,28 @@ impl Wires {
         }
         Ok(())
     }
+}
+
+impl Wire {
+    fn open(family: Family) -> io::Result<Self> {
+        Ok(Self { socket: VrrpSocket::open(family)?, filter: None, through: false })
+    }
+}
+
+/// What only `routers` could take. Who teaches them to take more has to say so here.
+fn filter_for(routers: &[Router], family: Family) -> Filter {
+    let routers = routers.iter().filter(|router| speaks(router, family));
+    let vrids: Vec<_> = routers.clone().map(|router| router.vrid).collect();
+    let mut versions: Vec<_> = routers.clone().map(|router| router.version).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let unicast = routers.clone().any(|router| router.transport == Transport::Unicast);
+    Filter::new(Ours { family, vrids: &vrids, unicast, versions: &versions, trailers: false })
+}
+
+fn samples(filter: Option<&Filter>, packet: &Packet<'_>) -> bool {
+    let hop_limit = packet.header.map(|header| header.hop_limit);
+    filter.is_some_and(|filter| filter.samples(packet.bytes, hop_limit))
 }
 
 /// Whether a router has addresses of a family.
@@ -94,9 +150,9 @@ fn judge(packet: &Packet<'_>) -> Result<Received, Refusal> {
     }
 }
 
-async fn readable(socket: Option<&VrrpSocket>) -> io::Result<()> {
-    match socket {
-        Some(socket) => socket.readable().await,
+async fn readable(wire: Option<&Wire>) -> io::Result<()> {
+    match wire {
+        Some(wire) => wire.socket.readable().await,
         None => std::future::pending().await,
     }
 }

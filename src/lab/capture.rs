@@ -146,9 +146,12 @@ fn receive(socket: &OwnedFd, card: usize) -> Option<Frame> {
 /// `linux/if_packet.h`.
 const PACKET_OUTGOING: u8 = 4;
 
-/// Keeps the traffic's own packets out: takes ARP and IPv4 with protocol 112. Classic BPF (`linux/filter.h`):
+/// Keeps the traffic's own packets out, and what this host floods the others with: takes ARP and IPv4 with protocol
+/// 112 that came in. Classic BPF (`linux/filter.h`):
 /// (code, instructions to skip when true, when false, constant).
-const FILTER: [(u16, u8, u8, u32); 7] = [
+const FILTER: [(u16, u8, u8, u32); 9] = [
+    (0x30, 0, 0, 0xFFFF_F004), // load SKF_AD_PKTTYPE
+    (0x15, 6, 0, 4),           // PACKET_OUTGOING: leave
     (0x28, 0, 0, 12),          // load the half-word at 12: EtherType
     (0x15, 3, 0, 0x0806),      // ARP: take
     (0x15, 0, 3, 0x0800),      // not IPv4: leave

@@ -85,6 +85,9 @@ pub struct AgentStatus {
     pub not_realtime: Option<String>,
     /// Why its memory may be paged out, and what to do; `None` when it is locked.
     pub not_locked: Option<String>,
+    /// While refused packets are a flood: how many each one that is read stands for in the counts.
+    #[serde(default)]
+    pub sampling: Option<u32>,
 }
 
 /// How one virtual router stands on this node.

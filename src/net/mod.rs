@@ -3,6 +3,7 @@
 //! This room must never import config or policy: it neither knows why an address is set nor who decided it.
 
 pub mod arp;
+mod bpf;
 pub mod clock;
 pub mod files;
 pub mod listen;
@@ -12,5 +13,6 @@ pub mod parent;
 pub mod pidfd;
 pub mod privilege;
 pub mod realtime;
+pub mod vrrp_filter;
 pub mod vrrp_socket;
 mod watched;

@@ -18,6 +18,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::vrrp_filter::Filter;
 use super::watched::watched;
 use crate::vrrp::{Family, wire};
 
@@ -84,6 +85,19 @@ impl VrrpSocket {
         match joined {
             Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Ok(()),
             other => other,
+        }
+    }
+
+    /// Lets the kernel throw away what `filter` does not take; `None` takes everything again. Packets that wait already
+    /// have passed.
+    ///
+    /// # Errors
+    /// `ENOMEM` when the kernel has no room for the program.
+    pub fn filter(&self, filter: Option<&Filter>) -> io::Result<()> {
+        let socket = SockRef::from(self.fd.get_ref());
+        match filter {
+            Some(filter) => socket.attach_filter(&filter.instructions()),
+            None => socket.detach_filter(),
         }
     }
 

@@ -165,10 +165,10 @@ impl fmt::Display for Refusal {
 pub struct Refusals([u64; Refusal::ALL.len()]);
 
 impl Refusals {
-    /// Counts one packet and returns how many there were of this reason, itself included.
-    pub fn count(&mut self, refusal: Refusal) -> u64 {
+    /// Counts `times` packets and returns how many there were of this reason, themselves included.
+    pub fn count(&mut self, refusal: Refusal, times: u64) -> u64 {
         let count = &mut self.0[refusal as usize];
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(times);
         *count
     }
 

@@ -166,7 +166,9 @@ fn refused(status: &Status, style: Style) -> Option<String> {
     }
     let rows = status.refused.iter().map(|(reason, count)| vec![Cell::right(count), Cell::left(reason)]);
     let title = style.paint(Ink::Watch, "packets refused");
-    Some(format!("{title}\n{}", table("  ", &rows.collect::<Vec<_>>(), style)))
+    let flood = |sampled| format!(", a flood of them: 1 in {sampled} is read and counted for all");
+    let flood = status.agent.sampling.map(flood).unwrap_or_default();
+    Some(format!("{title}{flood}\n{}", table("  ", &rows.collect::<Vec<_>>(), style)))
 }
 
 fn plural(count: u64, what: &str) -> String {

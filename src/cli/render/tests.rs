@@ -96,6 +96,7 @@ fn healthy() -> Status {
 fn troubled() -> Status {
     let mut status = healthy();
     status.node = "lb2".to_owned();
+    status.agent.sampling = Some(256);
     status.agent.not_realtime = Some("refused, allow it".to_owned());
     status.refused = vec![("wrong TTL".to_owned(), 3), ("bad checksum".to_owned(), 120)];
     let router = &mut status.routers[0];
@@ -189,7 +190,7 @@ pool app  0 of 3 servers healthy
   app2    10.77.0.12:8080       1  DOWN   2 h 14 min     41152       3  HTTP 500 in 2 ms
   app3    10.77.0.13:8080       1  DOWN   2 h 14 min     41152       3  connection refused
 
-packets refused
+packets refused, a flood of them: 1 in 256 is read and counted for all
     3  wrong TTL
   120  bad checksum
 "

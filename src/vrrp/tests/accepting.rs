@@ -72,9 +72,9 @@ fn wrong_packets_are_refused_with_their_reason() {
 #[test]
 fn refusals_are_counted_by_reason() {
     let mut refusals = Refusals::default();
-    assert_eq!(refusals.count(Refusal::Ttl), 1);
-    assert_eq!(refusals.count(Refusal::Ttl), 2);
-    assert_eq!(refusals.count(Refusal::OwnSource), 1);
+    assert_eq!(refusals.count(Refusal::Ttl, 1), 1);
+    assert_eq!(refusals.count(Refusal::Ttl, 1), 2);
+    assert_eq!(refusals.count(Refusal::OwnSource, 1), 1);
     assert_eq!(refusals.seen().collect::<Vec<_>>(), [(Refusal::Ttl, 2), (Refusal::OwnSource, 1)]);
 }
 
