@@ -58,6 +58,24 @@ fn pulled_cable_takes_carrier_away_and_plugging_gives_it_back() {
     assert!(reachable(&lab, "lb1", SOON));
 }
 
+#[test]
+fn parted_hosts_do_not_hear_each_other_and_everyone_else_hears_both() {
+    let lab = lab();
+    let [client, lb2] = ["client", "lb2"].map(|host| Capture::start(lab.host(host)).expect("capturing"));
+    let advertise = || lab.host("lb1").run(send_advert).expect("inside").expect("sent");
+    let hears = |capture: &Capture, from| capture.wait_for(from, SOON, |frame| frame.advert().is_some());
+
+    lab.part(&["lb1", "lb2"]).expect("parted");
+    let parted = Moment::now();
+    advertise();
+    assert!(hears(&client, parted).is_some());
+    let joined = lab.join(&["lb1", "lb2"]).expect("joined");
+    advertise();
+    let first = hears(&lb2, parted).expect("the second one");
+    assert!(first.at >= joined, "lb2 heard what was sent while it was parted");
+    assert!(lab.host("lb1").has_carrier().expect("state"));
+}
+
 /// Whether `host` answers the client: a port that nobody listens on refuses, an absent host does not. The kernel asks
 /// for a silent host's card once a second only.
 fn reachable(lab: &Lab, host: &str, within: Duration) -> bool {

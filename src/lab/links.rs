@@ -10,7 +10,9 @@ use rtnetlink::packet_route::link::{InfoBridge, InfoData, InfoVeth, LinkAttribut
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
-use rtnetlink::{AddressMessageBuilder, Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth};
+use rtnetlink::{
+    AddressMessageBuilder, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth,
+};
 
 use super::host::{Counters, Neighbour};
 use super::{Error, Mac, Netns};
@@ -61,6 +63,14 @@ pub(super) fn set_up(netns: &Netns, name: &str, up: bool) -> Result<(), Error> {
         let link = LinkUnspec::new_with_name(name);
         let link = if up { link.up() } else { link.down() };
         netlink.link().set(link.build()).execute().await
+    })
+}
+
+/// Keeps the bridge's port `name` from hearing other isolated ports, or no longer.
+pub(super) fn set_isolated(netns: &Netns, name: &str, isolated: bool) -> Result<(), Error> {
+    ask(netns, format_args!("isolating {name}"), async |netlink| {
+        let port = LinkBridgePort::new(index_of(&netlink, name).await?).isolated(isolated);
+        netlink.link().set_port(port.build()).execute().await
     })
 }
 

@@ -131,6 +131,25 @@ impl Lab {
         Ok(at)
     }
 
+    /// Parts `hosts` from each other: they keep their carrier and everyone else hears them, but none of them hears
+    /// another of them.
+    ///
+    /// # Errors
+    /// When the kernel refuses to isolate a port of the switch; some may be isolated by then.
+    pub fn part(&self, hosts: &[&str]) -> Result<(), Error> {
+        hosts.iter().try_for_each(|host| self.switch.set_isolated(self.host(host).name(), true))
+    }
+
+    /// Joins parted `hosts` again. Returns the moment just before.
+    ///
+    /// # Errors
+    /// As [`Lab::part`].
+    pub fn join(&self, hosts: &[&str]) -> Result<Moment, Error> {
+        let at = Moment::now();
+        hosts.iter().try_for_each(|host| self.switch.set_isolated(self.host(host).name(), false))?;
+        Ok(at)
+    }
+
     /// Where the lab keeps its files; goes away with the lab.
     pub fn dir(&self) -> &Path {
         self.dir.path()

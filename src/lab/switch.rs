@@ -31,6 +31,11 @@ impl Switch {
         links::set_up(&self.netns, port, up)
     }
 
+    /// Isolates `port`, or no longer: isolated ports hear every other port, but not each other.
+    pub(super) fn set_isolated(&self, port: &str, isolated: bool) -> Result<(), Error> {
+        links::set_isolated(&self.netns, port, isolated)
+    }
+
     pub(super) fn netns(&self) -> &Netns {
         &self.netns
     }
