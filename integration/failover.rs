@@ -1,14 +1,14 @@
 //! Takeovers on real kernels: a pair of nodes in namespaces, real Nginx behind it, and a client that sends 500 requests
 //! a second. Each test asserts what the client sees. Bounds are generous multiples; the figures come from the bench.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use vipd::event::Event;
 use vipd::lab::Moment;
 use vipd::link::ServerState;
-use vipd::vrrp::Role;
+use vipd::vrrp::{Cidr, Role};
 
 #[path = "failover/pair.rs"]
 mod pair;
@@ -308,4 +308,66 @@ fn a_handover_moves_the_address_and_only_to_somebody() {
     pair.served_from(Moment::now());
     assert_eq!(pair.tally(alone).failed, 0, "the offer cost no request");
     pair.held_by("lb1");
+}
+
+/// What moves beside [`VIP`] where a test has both families.
+const VIP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0x100);
+
+#[test]
+fn both_families_move_together() {
+    let mut pair = Pair::hosts_with(|config| {
+        let config = config.replace("[\"10.77.0.100/24\"]", "[\"10.77.0.100/24\", \"2001:db8::100/64\"]");
+        config.replace("[\"10.77.0.100:3000\"]", "[\"10.77.0.100:3000\", \"[2001:db8::100]:3000\"]")
+    });
+    for (host, number) in [("lb1", 1), ("lb2", 2), ("client", 0x50)] {
+        let address = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, number);
+        let address = Cidr { address: address.into(), prefix: 64 };
+        pair.lab.host(host).add_address(address).expect("added");
+    }
+    pair.start_nodes(&NODES);
+    pair.settle();
+    pair.send_to(&[SocketAddr::from((VIP_V6, 3000)), SocketAddr::from((VIP, 3000))]);
+    let holds = |host: &str| {
+        let host = pair.lab.host(host);
+        (host.holds(VIP).expect("netlink"), host.holds(VIP_V6).expect("netlink"))
+    };
+    assert_eq!((holds("lb1"), holds("lb2")), ((true, true), (false, false)));
+
+    let pulled = pair.lab.unplug("lb1").expect("pulled");
+    pair.moved_to("lb2", pulled);
+    assert_eq!((holds("lb1"), holds("lb2")), ((false, false), (true, true)));
+    // Without a neighbour advertisement the client would go on asking lb1 for many seconds.
+    let over_v6 = pair.tally_of(0, pulled);
+    assert!(over_v6.longest_gap < 2 * SILENCE, "{over_v6:?}");
+
+    let plugged = pair.lab.plug("lb1").expect("plugged");
+    pair.moved_to("lb1", plugged);
+    assert_eq!((holds("lb1"), holds("lb2")), ((true, true), (false, false)));
+    pair.assert_smooth(plugged);
+}
+
+#[test]
+fn unicast_and_version_2_fail_over_as_well() {
+    let unicast = |config: &str| config.replace("vrid            = 51", "vrid = 51\ntransport = \"unicast\"");
+    let version_2 = |config: &str| {
+        let config = config.replace("vrid            = 51", "vrid = 51\nversion = 2\npassword = \"secret\"");
+        config.replace("advert_interval = \"100ms\"", "advert_interval = \"1s\"")
+    };
+    let edits: [&dyn Fn(&str) -> String; 2] = [&unicast, &version_2];
+    for edit in edits {
+        let pair = Pair::serving_with(edit);
+        let before = pair.node("lb2").status().expect("a status");
+        let peer = before.routers[0].peer.as_ref().expect("lb1 is heard");
+        assert_eq!((peer.name.as_deref(), peer.priority.get()), (Some("lb1"), 200));
+        let pulled = pair.lab.unplug("lb1").expect("pulled");
+        pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+        pair.served_from(Moment::now());
+        pair.held_by("lb2");
+        let plugged = pair.lab.plug("lb1").expect("plugged");
+        assert!(plugged > pulled);
+        pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("lb1 preempts");
+        pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("lb2 yields");
+        pair.served_from(Moment::now());
+        pair.held_by("lb1");
+    }
 }

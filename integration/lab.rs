@@ -24,7 +24,7 @@ fn hosts_have_their_own_address_and_card_and_reach_each_other() {
     let lab = lab();
     let (lb1, client) = (lab.host("lb1"), lab.host("client"));
     let own = Cidr { address: [10, 77, 0, 1].into(), prefix: 24 };
-    assert_eq!(lb1.addresses().expect("addresses"), [own]);
+    assert!(lb1.addresses().expect("addresses").contains(&own));
 
     let server = lb1.run(|| TcpListener::bind("10.77.0.1:0")).expect("inside").expect("bound");
     let port = server.local_addr().expect("an address").port();

@@ -1,13 +1,12 @@
 //! The pair under test: two real nodes, three real Nginx, and a third host that sees what users see.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vipd::lab::{
-    AppServer, Capture, Flavour, Frame, Lab, Moment, Node, Pace, Setup, Tally, Topology, Traffic,
+    AppServer, Capture, Exchange, Flavour, Frame, Lab, Moment, Node, Pace, Setup, Tally, Topology, Traffic,
 };
 use vipd::link::{PoolReport, RouterStatus, ServerState, Status};
 use vipd::net::netlink::Netlink;
@@ -39,6 +38,11 @@ pub(crate) struct Pair {
 impl Pair {
     /// The hosts and the application servers; no node runs yet.
     pub(crate) fn hosts() -> Self {
+        Self::hosts_with(str::to_owned)
+    }
+
+    /// The same with another config: `edit` makes it from the lab's.
+    pub(crate) fn hosts_with(edit: impl FnOnce(&str) -> String) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let lab =
             Lab::build(&Topology::pair()).expect("namespaces: run this as root or through integration/run");
@@ -47,16 +51,24 @@ impl Pair {
         let start = |app: &str| AppServer::start(&lab, app, &flavour).expect("an application server");
         let apps = ["app1", "app2", "app3"].map(start).into();
         let capture = Capture::start(lab.host("client")).expect("a capture on the client");
-        let setup = Setup {
-            binary: env!("CARGO_BIN_EXE_vipd").into(),
-            config: Path::new(env!("CARGO_MANIFEST_DIR")).join("config/lab.toml"),
-        };
+        let config = lab.dir().join("vipd.toml");
+        std::fs::write(&config, edit(include_str!("../../config/lab.toml"))).expect("the lab's directory");
+        let setup = Setup { binary: env!("CARGO_BIN_EXE_vipd").into(), config };
         Self { traffic: None, capture, nodes: Vec::new(), apps, lab, setup, _turn: turn }
     }
 
     /// Both nodes run, lb1 is Active, every server is up on both, and a client sends 500 requests a second.
     pub(crate) fn serving() -> Self {
         let mut pair = Self::hosts();
+        pair.start_nodes(&NODES);
+        pair.settle();
+        pair.send();
+        pair
+    }
+
+    /// The same with another config.
+    pub(crate) fn serving_with(edit: impl FnOnce(&str) -> String) -> Self {
+        let mut pair = Self::hosts_with(edit);
         pair.start_nodes(&NODES);
         pair.settle();
         pair.send();
@@ -98,9 +110,13 @@ impl Pair {
 
     /// Lets the client send to both frontends in turn.
     pub(crate) fn send(&mut self) {
-        let targets = [3000, 5000].map(|port| SocketAddr::from((VIP, port)));
+        self.send_to(&[3000, 5000].map(|port| SocketAddr::from((VIP, port))));
+    }
+
+    /// Lets the client send to these in turn.
+    pub(crate) fn send_to(&mut self, targets: &[SocketAddr]) {
         let client = self.lab.host("client");
-        self.traffic = Some(Traffic::start(client, &targets, Pace::default()).expect("a client"));
+        self.traffic = Some(Traffic::start(client, targets, Pace::default()).expect("a client"));
         self.served_from(Moment::now());
     }
 
@@ -206,6 +222,15 @@ impl Pair {
         let tally = self.tally(from);
         let refused = tally.reasons.keys().any(|why| why.starts_with("status") || why.contains("refused"));
         assert!(tally.failed <= 5 && !refused, "{tally:?}\n{}", self.explain());
+    }
+
+    /// What became of the requests to one target since `from`.
+    pub(crate) fn tally_of(&self, target: usize, from: Moment) -> Tally {
+        let of_target =
+            |all: &[Exchange]| all.iter().filter(|one| one.target == target).cloned().collect::<Vec<_>>();
+        let exchanges = self.traffic().exchanges().read(of_target);
+        let last = exchanges.last().map_or(from, |exchange| exchange.sent);
+        Tally::of(&exchanges, from, last)
     }
 
     /// Adverts seen since `from`.

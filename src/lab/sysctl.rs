@@ -2,11 +2,15 @@
 
 use super::{Error, Netns};
 
-/// Takes noise out of a host: nothing here changes how IPv4 and ARP behave.
+/// Takes noise out of a host: nothing here changes how ARP and neighbour discovery behave.
 const QUIET: &[(&str, &str)] = &[
-    // No router solicitations, duplicate address detection or listener reports in between.
-    ("ipv6/conf/all/disable_ipv6", "1"),
-    ("ipv6/conf/default/disable_ipv6", "1"),
+    // No router solicitations, and no second of duplicate address detection before an address can be used.
+    ("ipv6/conf/all/accept_dad", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/all/dad_transmits", "0"),
+    ("ipv6/conf/default/dad_transmits", "0"),
+    ("ipv6/conf/all/router_solicitations", "0"),
+    ("ipv6/conf/default/router_solicitations", "0"),
     // A machine's firewall has no say in a lab's switch. There only where br_netfilter is loaded.
     ("bridge/bridge-nf-call-arptables", "0"),
     ("bridge/bridge-nf-call-ip6tables", "0"),
