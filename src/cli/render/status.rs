@@ -1,7 +1,7 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{AgentStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status};
-use crate::vrrp::{Priority, Role};
+use crate::vrrp::{Priority, Role, Version};
 
 use super::super::terminal::{Ink, Style};
 use super::columns::{Cell, table};
@@ -52,6 +52,10 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     };
     let role = style.paint(ink, &router.role.to_string());
     let (interface, vrid) = (&router.interface, router.vrid);
+    let version = match router.version {
+        Version::V3 => "",
+        Version::V2 => ", VRRP version 2",
+    };
     let mut rows = vec![
         line("since", format!("{} ({})", utc_seconds(router.since_ms), age(now_ms, router.since_ms))),
         line("why", router.why.clone()),
@@ -66,7 +70,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     }));
     rows.push(peer(router, now_ms));
     rows.push(line("adverts", counters(router)));
-    format!("router {name}  {role}  {interface}, vrid {vrid}\n{}", table("  ", &rows, style))
+    format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
 }
 
 fn line(label: &str, text: String) -> Vec<Cell> {
