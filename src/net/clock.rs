@@ -13,6 +13,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::watched::watched;
 use crate::vrrp::Time;
+use crate::vrrp::auth::Utc;
 
 /// Now, on CLOCK_MONOTONIC: clock steps do not move it, a suspended machine does not count.
 pub fn now() -> Time {
@@ -27,6 +28,16 @@ pub fn now() -> Time {
 pub fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Now, for signatures: the wall clock as finely as a trailer has it.
+pub fn utc() -> Utc {
+    let time = clock_gettime(ClockId::Realtime);
+    let fraction = (time.tv_nsec << 16) / 1_000_000_000;
+    Utc {
+        seconds: u32::try_from(time.tv_sec & i64::from(u32::MAX)).unwrap_or(0),
+        fraction: u16::try_from(fraction).unwrap_or(u16::MAX),
+    }
 }
 
 /// A timerfd that rings at a moment of [`now`]'s clock (timerfd_create(2)).

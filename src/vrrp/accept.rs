@@ -115,11 +115,25 @@ pub enum Refusal {
     UnknownVrid,
     /// Our own advert came back, or someone uses our address.
     OwnSource,
+    /// It carries an authentication trailer, and the router has no keys.
+    AuthUnexpected,
+    /// No authentication trailer, where one is enforced.
+    AuthMissing,
+    /// An authentication trailer of another type, or with its reserved field set.
+    AuthMalformed,
+    /// Signed with a key that is not in our key file.
+    AuthUnknownKey,
+    /// Signed at a time that is too far from ours: an old capture, or clocks that are not in step.
+    AuthStale,
+    /// Signed by someone who has another key of that id, or changed on the way.
+    AuthForged,
+    /// Believed before, or older than what was believed.
+    AuthReplay,
 }
 
 impl Refusal {
     /// Every reason, in the order of the checks.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::IpHeader,
         Self::Destination,
         Self::Ttl,
@@ -135,6 +149,13 @@ impl Refusal {
         Self::Stranger,
         Self::UnknownVrid,
         Self::OwnSource,
+        Self::AuthUnexpected,
+        Self::AuthMissing,
+        Self::AuthMalformed,
+        Self::AuthUnknownKey,
+        Self::AuthStale,
+        Self::AuthForged,
+        Self::AuthReplay,
     ];
 }
 
@@ -156,6 +177,13 @@ impl fmt::Display for Refusal {
             Self::Stranger => "source is no node of the config",
             Self::UnknownVrid => "VRID is not configured on the interface",
             Self::OwnSource => "source is our own address",
+            Self::AuthUnexpected => "authentication trailer, but the router has no `auth`",
+            Self::AuthMissing => "no authentication trailer",
+            Self::AuthMalformed => "malformed authentication trailer",
+            Self::AuthUnknownKey => "signed with a key id that our key file does not have",
+            Self::AuthStale => "signed outside the time window: is a clock wrong?",
+            Self::AuthForged => "wrong signature: forged, or another key of the same id",
+            Self::AuthReplay => "replay of an advert",
         })
     }
 }

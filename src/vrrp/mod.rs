@@ -5,6 +5,7 @@
 
 mod accept;
 mod announce;
+pub mod auth;
 mod checksum;
 mod machine;
 pub mod timing;
