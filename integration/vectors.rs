@@ -11,6 +11,11 @@ fn adverts() {
     assert!(each("advert", checks::advert) >= 20);
 }
 
+#[test]
+fn authentication() {
+    assert!(each("auth", checks::auth) >= 20);
+}
+
 /// Runs `check` over every seed of a target and says how many there were.
 fn each(target: &str, check: fn(&[u8])) -> usize {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/fuzz/corpus").join(target);

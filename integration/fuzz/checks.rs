@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use vipd::vrrp::auth::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, Utc, Window};
 use vipd::vrrp::wire::{self, Path};
-use vipd::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Time, accept, accept_v6};
+use vipd::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Time, Vrid, accept, accept_v6};
 
 /// A packet from the wire, header first: refused with a reason, or understood as it was meant. Whatever it says, a
 /// machine that hears it has at most one role and one deadline, and an Active never loses its addresses unless it
@@ -41,4 +42,49 @@ fn understood(message: &[u8], path: Path) {
     let mut again = Vec::new();
     wire::emit(parsed.advert, &addresses, path, parsed.dialect, parsed.password, &mut again);
     assert_eq!(wire::parse(&again, path).map(|again| again.advert), Ok(parsed.advert));
+}
+
+/// An advert with an authentication trailer at its end, as it comes behind the IP header. What our key did not sign is
+/// never believed, what it did is believed once, and a key file of the same bytes is read or refused.
+pub(crate) fn auth(image: &[u8]) {
+    let text = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let keys = Keys::parse(text).expect("a key");
+    let (Some(active), Some(window), Some(vrid)) = (KeyId::new(1), Window::new(5), Vrid::new(51)) else {
+        return;
+    };
+    let policy = Policy { active, mode: Mode::Enforce, window };
+    let member = || Auth::new(policy, keys.clone()).expect("its key is there");
+    let now = Utc { seconds: 0x6800_0000, fraction: 0x8000 };
+    let _read_or_refused = Keys::parse(&String::from_utf8_lossy(image));
+    let Some((pdu, trailer)) = image.split_last_chunk::<LENGTH>() else { return };
+    let sources: [IpAddr; 2] =
+        [Ipv4Addr::new(198, 51, 100, 10).into(), Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 0x10).into()];
+    for (version, source) in [(3, sources[0]), (3, sources[1]), (2, sources[0])] {
+        let binding = Binding { version, vrid, source };
+        let mut receiver = member();
+        let judged = receiver.verify(now, binding, pdu, Some(*trailer));
+        if judged.is_ok() {
+            assert_eq!(
+                signed_like(member(), binding, pdu, *trailer),
+                Some(*trailer),
+                "nobody else has the key"
+            );
+        }
+        assert!(receiver.verify(now, binding, pdu, Some(*trailer)).is_err(), "never twice");
+        let ours = member().sign(now, binding, pdu);
+        assert_eq!(ours.is_some(), pdu.len() >= 8);
+        assert!(ours.is_none_or(|ours| member().verify(now, binding, pdu, Some(ours)).is_ok()));
+    }
+}
+
+/// What `sender` signs an advert with at the time of `trailer` and as often as its counter says.
+fn signed_like(
+    mut sender: Auth,
+    binding: Binding,
+    pdu: &[u8],
+    trailer: [u8; LENGTH],
+) -> Option<[u8; LENGTH]> {
+    let [_, _, _, _, a, b, c, d, e, f, g, h, ..] = trailer;
+    let then = Utc { seconds: u32::from_be_bytes([a, b, c, d]), fraction: u16::from_be_bytes([e, f]) };
+    (0..=u16::from_be_bytes([g, h])).map(|_| sender.sign(then, binding, pdu)).last().flatten()
 }

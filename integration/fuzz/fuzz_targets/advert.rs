@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[expect(dead_code, reason = "a target runs one of the checks")]
 #[path = "../checks.rs"]
 mod checks;
 
