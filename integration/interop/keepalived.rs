@@ -1,0 +1,123 @@
+//! keepalived as a peer: its config, and how it is started, stopped and killed.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use vipd::lab::{Host, Mac, Process};
+
+use super::peer::{PATIENCE, Peer, wait_for_line};
+use super::terms::{ADDRESS, ADDRESSES_V6, Checksum, Side, Terms, Transport, VIP, VRID, Version};
+
+pub(crate) struct Keepalived {
+    host: Host,
+    dir: PathBuf,
+    process: Option<Process>,
+}
+
+impl Keepalived {
+    /// Sets it up on `host` to compete with the router on `other`; it does not run yet.
+    pub(crate) fn install(host: &Host, dir: &Path, other: IpAddr, terms: Terms, side: Side) -> Self {
+        fs::create_dir_all(dir).expect("a directory");
+        fs::write(dir.join("keepalived.conf"), config(host.address().into(), other, terms, side))
+            .expect("written");
+        Self { host: host.clone(), dir: dir.to_owned(), process: None }
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("it was started")
+    }
+}
+
+impl Peer for Keepalived {
+    fn objections(&self) -> Option<String> {
+        let log = self.dir.join("objections");
+        let mut command = Command::new("keepalived");
+        command.arg(format!("--config-test={}", log.display()));
+        command.arg("--use-file").arg(self.dir.join("keepalived.conf"));
+        let status =
+            self.host.run(|| command.status()).expect("inside").expect("keepalived: is it installed?");
+        let words = || format!("{status}: {}", fs::read_to_string(log).unwrap_or_default());
+        (!status.success()).then(words)
+    }
+
+    fn start(&mut self) {
+        // What a killed one left behind.
+        for file in ["keepalived.pid", "vrrp.pid", "keepalived.log"] {
+            let _absent = fs::remove_file(self.dir.join(file));
+        }
+        let mut command = Command::new("keepalived");
+        command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"]);
+        command.arg("--use-file").arg(self.dir.join("keepalived.conf"));
+        command.arg("--pid").arg(self.dir.join("keepalived.pid"));
+        command.arg("--vrrp_pid").arg(self.dir.join("vrrp.pid"));
+        let log = self.dir.join("keepalived.log");
+        let mut process =
+            Process::start(&self.host, &mut command, &log).expect("keepalived: is it installed?");
+        wait_for_line(&mut process, "Entering BACKUP STATE");
+        self.process = Some(process);
+    }
+
+    fn terminate(&mut self) {
+        self.process().signal(Signal::SIGTERM).expect("signalled");
+        let ended = self.process().wait(PATIENCE).expect("waited");
+        assert!(ended.is_some(), "keepalived still runs {PATIENCE:?} after SIGTERM\n{}", self.explain());
+    }
+
+    /// The parent is stopped first: it would start another child, and its own death would end the child in order.
+    fn kill(&mut self) {
+        let child = fs::read_to_string(self.dir.join("vrrp.pid")).expect("the child's process id");
+        let child = child.trim().parse().expect("a process id");
+        self.process().signal(Signal::SIGSTOP).expect("stopped");
+        kill(Pid::from_raw(child), Signal::SIGKILL).expect("killed");
+        self.process().kill().expect("killed");
+    }
+
+    fn release(&self) {
+        self.host.delete_address(ADDRESS).expect("it was left there");
+    }
+
+    fn holds(&self) -> bool {
+        self.host.holds(VIP).expect("netlink")
+    }
+
+    fn mac(&self) -> Mac {
+        self.host.mac()
+    }
+
+    fn explain(&self) -> String {
+        let log = self.process.as_ref().map(|process| process.log_tail(40)).unwrap_or_default();
+        format!("the end of keepalived's log:\n{log}")
+    }
+}
+
+fn config(own: IpAddr, other: IpAddr, terms: Terms, side: Side) -> String {
+    let (version, password) = match terms.version {
+        Version::V3 | Version::V3Ipv6 => (3, None),
+        Version::V2 { password } => (2, password),
+    };
+    let addresses: Vec<String> = match terms.version {
+        Version::V3 | Version::V2 { .. } => vec![ADDRESS.to_string()],
+        Version::V3Ipv6 => ADDRESSES_V6.map(str::to_owned).into(),
+    };
+    let mut lines = vec!["global_defs {".to_owned(), format!("vrrp_version {version}")];
+    lines.extend((terms.checksum == Checksum::Message).then(|| "v3_checksum_as_v2".to_owned()));
+    lines.extend(["}", "vrrp_instance web {", "state BACKUP", "interface eth0"].map(str::to_owned));
+    lines.push(format!("virtual_router_id {VRID}"));
+    lines.push(format!("priority {}", side.priority));
+    lines.push(format!("advert_int {}", side.interval.as_secs_f64()));
+    lines.extend((!side.preempt).then(|| "nopreempt".to_owned()));
+    if terms.transport == Transport::Unicast {
+        lines.push(format!("unicast_src_ip {own}"));
+        lines.push(format!("unicast_peer {{\n{other}\n}}"));
+    }
+    if let Some(password) = password {
+        lines.push(format!("authentication {{\nauth_type PASS\nauth_pass {password}\n}}"));
+    }
+    lines.push(format!("virtual_ipaddress {{\n{}\n}}", addresses.join("\n")));
+    lines.push("}\n".to_owned());
+    lines.join("\n")
+}
