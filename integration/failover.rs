@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use vipd::event::Event;
-use vipd::lab::Moment;
+use vipd::lab::{Frame, Moment};
 use vipd::link::ServerState;
 use vipd::vrrp::{Cidr, Role};
 
@@ -90,15 +90,31 @@ fn a_killed_agent_that_starts_again_takes_its_own_leftovers_off_first() {
 }
 
 #[test]
-fn a_stopped_agent_wakes_up_and_there_is_one_holder_again() {
+fn a_stopped_agent_wakes_up_listens_first_and_there_is_one_holder_again() {
     let pair = Pair::serving();
+    let mark = pair.node("lb1").events().mark();
     let stopped = Moment::now();
     pair.node("lb1").signal(Signal::SIGSTOP).expect("stopped");
     pair.advert_of("lb2", stopped);
     pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
     let woken = Moment::now();
     pair.node("lb1").signal(Signal::SIGCONT).expect("woken");
+    let let_go = pair.node("lb1").events().wait(mark, PATIENCE, |events| {
+        events.iter().find_map(|stamped| {
+            let Event::Moved { from: Role::Active, to: Role::Backup, why, .. } = &stamped.event else {
+                return None;
+            };
+            Some(why.clone())
+        })
+    });
+    assert!(let_go.is_some_and(|why| why.starts_with("was away for")), "{}", pair.explain());
     pair.moved_to("lb1", woken);
+    // It has listened first: nothing of it on the wire for three intervals.
+    let lb1 = pair.lab.host("lb1").mac();
+    let speaks =
+        |frame: &Frame| frame.source == lb1 && (frame.advert().is_some() || frame.gratuitous().is_some());
+    let first = pair.capture.wait_for(woken, PATIENCE, speaks).expect("it has moved");
+    assert!(first.at.since(woken) > Duration::from_millis(300), "after {:?}", first.at.since(woken));
     pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("lb2 yields");
     pair.held_by("lb1");
 }

@@ -176,7 +176,11 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started_ms: self.started_ms,
-            agent: AgentStatus { sampling: self.ha.sampling(), ..self.privileges.clone() },
+            agent: AgentStatus {
+                sampling: self.ha.sampling(),
+                lag: self.ha.lag(),
+                ..self.privileges.clone()
+            },
             routers: self.ha.status(),
             proxy: self.proxy.as_ref().map(Keeper::status),
             refused: self.ha.refused(),

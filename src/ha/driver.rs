@@ -11,12 +11,13 @@ use tokio::select;
 
 use crate::config::Config;
 use crate::event::Event;
-use crate::link::RouterStatus;
+use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
 use crate::vrrp::{Effect, Input, Received, Refusal, Role, Time};
 
 use super::instance::Instance;
+use super::lag::Lag;
 use super::perform::Hands;
 use super::refusing::Refusing;
 use super::track::{self, DataPlane, Link};
@@ -52,6 +53,9 @@ pub struct Ha {
     interfaces: Vec<Interface>,
     plane: DataPlane,
     refusing: Refusing,
+    /// When the alarm was to ring, until it has been served.
+    due: Option<Time>,
+    lag: Lag,
     events: Vec<Event>,
 }
 
@@ -74,6 +78,8 @@ impl Ha {
             interfaces: Vec::new(),
             plane,
             refusing: Refusing::default(),
+            due: None,
+            lag: Lag::default(),
             events: Vec::new(),
             config,
             node,
@@ -104,6 +110,9 @@ impl Ha {
     /// The kernel no longer answers: the agent cannot go on.
     pub async fn turn(&mut self, wake: Wake) -> io::Result<()> {
         self.drain().await;
+        if let Some(due) = self.due.take_if(|due| clock::now() >= *due) {
+            self.lag.record(clock::now().since(due));
+        }
         if wake == Wake::Network {
             self.look().await?;
         }
@@ -166,6 +175,11 @@ impl Ha {
     /// In a flood of refused packets, how many of them each one that is read stands for.
     pub fn sampling(&self) -> Option<u32> {
         self.refusing.sampling()
+    }
+
+    /// How late the timer was served since the start.
+    pub fn lag(&self) -> LagStatus {
+        self.lag.status()
     }
 
     /// What happened since it was asked last.
@@ -284,6 +298,7 @@ impl Ha {
 
     fn rearm(&mut self) -> io::Result<()> {
         let deadlines = |instance: &Instance| [instance.machine.deadline(), instance.weigh_at];
-        self.alarm.set(self.instances.iter().flat_map(deadlines).flatten().min())
+        self.due = self.instances.iter().flat_map(deadlines).flatten().min();
+        self.alarm.set(self.due)
     }
 }

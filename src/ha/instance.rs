@@ -204,6 +204,7 @@ impl Instance {
         };
         match why {
             Why::Started => "takes part from now on".to_owned(),
+            Why::Stalled(span) => format!("was away for {span}, and listens before it serves again"),
             Why::Owner => "owns the addresses (priority 255)".to_owned(),
             Why::Stopped => "the agent is stopping".to_owned(),
             Why::Fault => match &self.track.refused {

@@ -6,6 +6,7 @@
 mod driver;
 mod flood;
 mod instance;
+mod lag;
 mod perform;
 mod refusing;
 mod release;

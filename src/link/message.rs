@@ -88,6 +88,18 @@ pub struct AgentStatus {
     /// While refused packets are a flood: how many each one that is read stands for in the counts.
     #[serde(default)]
     pub sampling: Option<u32>,
+    /// How late its loop served its timer.
+    #[serde(default)]
+    pub lag: LagStatus,
+}
+
+/// How late a timer was served, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LagStatus {
+    /// The longest, in microseconds.
+    pub longest_us: u64,
+    /// How often by class: an upper bound in microseconds, which is `None` for the last one, and a count.
+    pub classes: Vec<(Option<u64>, u64)>,
 }
 
 /// How one virtual router stands on this node.
@@ -201,7 +213,7 @@ pub struct PoolReport {
     pub name: String,
     /// How many of its servers may get requests.
     pub healthy: usize,
-    /// The latest moment at which a server of it was seen healthy, microseconds on CLOCK_MONOTONIC. Pools without
+    /// The latest moment at which a server of it was seen healthy, microseconds on CLOCK_BOOTTIME. Pools without
     /// checks say the moment of the report; `None` when no server is healthy.
     pub verified_us: Option<u64>,
     /// Its servers in the order of the config.

@@ -1,4 +1,4 @@
-//! The only clock of the house: CLOCK_MONOTONIC in microseconds, the wall clock for humans, and a timerfd to wait
+//! The only clock of the house: CLOCK_BOOTTIME in microseconds, the wall clock for humans, and a timerfd to wait
 //! on. tokio's own timers round up to a whole millisecond, which is a tenth of the shortest advert interval.
 
 use std::io;
@@ -15,9 +15,10 @@ use super::watched::watched;
 use crate::vrrp::Time;
 use crate::vrrp::auth::Utc;
 
-/// Now, on CLOCK_MONOTONIC: clock steps do not move it, a suspended machine does not count.
+/// Now, on CLOCK_BOOTTIME: clock steps do not move it, and it goes on while the machine is suspended: whoever wakes up
+/// sees how long it was away.
 pub fn now() -> Time {
-    let time = clock_gettime(ClockId::Monotonic);
+    let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let micros = u64::try_from(time.tv_nsec / 1_000).unwrap_or(0);
     Time::from_micros(seconds * 1_000_000 + micros)
@@ -54,7 +55,7 @@ impl Alarm {
     /// Out of file descriptors.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let fd = timerfd_create(TimerfdClockId::Boottime, flags)?;
         Ok(Self { fd: watched(fd)?, set: None })
     }
 

@@ -13,10 +13,15 @@
 //! * A router with addresses of both families is one machine that advertises on both wires and hears both. So its
 //!   addresses move together, and an advert on either wire holds a Backup back. Equal priorities are decided by the
 //!   addresses of the first family alone, lest the two wires disagree.
+//! * An Active that was away for as long as any peer needs to take over, or finds that one has ([`Why::Stalled`]), lets the addresses go and
+//!   listens like a node that has just started; the RFC would have it advertise, from a belief that is stale. The
+//!   owner goes on: nobody may outrank it. A Backup that comes to its deadline an interval too late listens once more
+//!   before it concludes that the Active is silent.
 
 use std::net::IpAddr;
 
 use super::announce::Announcements;
+use super::stall;
 use super::timing::{active_down_interval, skew_time};
 use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
 
@@ -78,6 +83,8 @@ pub enum Effect {
 pub enum Why {
     /// The router may take part.
     Started,
+    /// The node was away for this long: whether it still is the Active is not known.
+    Stalled(Span),
     /// It owns the addresses.
     Owner,
     /// The node stops.
@@ -118,6 +125,8 @@ struct Watch {
     resigned: bool,
     /// A lower advert that was not allowed to set the timer.
     discarded: Option<(IpAddr, Priority)>,
+    /// It came to its deadline too late and listens once more.
+    again: bool,
     /// When the first lower advert was heard from an Active that may go on for a while (preempt after a delay).
     lower_since: Option<Time>,
 }
@@ -131,6 +140,7 @@ impl Watch {
             followed: [None, None],
             resigned: false,
             discarded: None,
+            again: false,
             lower_since: None,
         }
     }
@@ -141,6 +151,7 @@ impl Watch {
         self.followed[wire_of(advert.source)] = Some(advert.source);
         self.resigned = false;
         self.discarded = None;
+        self.again = false;
     }
 
     /// The Active that was heard last on the first wire that has one.
@@ -198,6 +209,10 @@ impl Machine {
 
     /// The only door: appends to `out` what is to be done, in order.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
+        if !matches!(input, Input::Shutdown | Input::Fault) {
+            let replaced = matches!(input, Input::Advert(advert) if advert.priority != Priority::RESIGN);
+            self.doubt(now, replaced, out);
+        }
         match (self.state, input) {
             (_, Input::Compete(priority)) => self.compete(now, priority, out),
             (State::Initialize, Input::Startup { source }) => self.start(now, source, out),
@@ -222,6 +237,20 @@ impl Machine {
         }
         self.state = State::Backup(Watch::begin(source, now, self.params.interval));
         out.push(Effect::Moved { from: Role::Initialize, to: Role::Backup, why: Why::Started });
+    }
+
+    /// An Active that was away for too long is none until it has listened.
+    fn doubt(&mut self, now: Time, replaced: bool, out: &mut Vec<Effect>) {
+        let State::Active { source, last_advert, .. } = self.state else { return };
+        let Params { version, interval, .. } = self.params;
+        let silent = stall::of_active(version, interval, last_advert, replaced, now);
+        let Some(silent) = silent else { return };
+        if self.priority == Priority::OWNER {
+            return;
+        }
+        self.state = State::Backup(Watch::begin(source, now, interval));
+        let why = Why::Stalled(silent);
+        out.extend([Effect::Release, Effect::Moved { from: Role::Active, to: Role::Backup, why }]);
     }
 
     fn leave(&mut self, why: Why, out: &mut Vec<Effect>) {
@@ -259,8 +288,14 @@ impl Machine {
         watch.armed_at + wait
     }
 
-    fn watch_timer(&mut self, now: Time, watch: Watch, out: &mut Vec<Effect>) {
-        if now < self.down_at(&watch) {
+    fn watch_timer(&mut self, now: Time, mut watch: Watch, out: &mut Vec<Effect>) {
+        let deadline = self.down_at(&watch);
+        if now < deadline {
+            return;
+        }
+        if !watch.again && stall::of_backup(watch.interval, deadline, now) {
+            (watch.again, watch.resigned, watch.armed_at) = (true, false, now);
+            self.state = State::Backup(watch);
             return;
         }
         let why = match (watch.discarded, watch.active()) {

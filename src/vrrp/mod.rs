@@ -8,6 +8,7 @@ mod announce;
 pub mod auth;
 mod checksum;
 mod machine;
+mod stall;
 pub mod timing;
 mod types;
 pub mod wire;

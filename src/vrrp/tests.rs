@@ -3,6 +3,7 @@
 mod accepting;
 mod machine;
 mod scenarios;
+mod stall;
 mod timing;
 mod wire;
 

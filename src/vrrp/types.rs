@@ -1,6 +1,6 @@
 //! The nouns of the protocol: time, intervals, ids and priorities as types, so that no bare integer crosses a wall.
 //!
-//! Time is integer microseconds on CLOCK_MONOTONIC and comes in as an argument; nothing here reads a clock.
+//! Time is integer microseconds on CLOCK_BOOTTIME and comes in as an argument; nothing here reads a clock.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment: microseconds on CLOCK_MONOTONIC. Has a zero, prints, serialises and replays.
+/// A moment: microseconds on CLOCK_BOOTTIME. Has a zero, prints, serialises and replays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(u64);
 

@@ -1,7 +1,7 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
-use crate::link::{AgentStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status};
-use crate::vrrp::{Priority, Role, Version};
+use crate::link::{AgentStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status};
+use crate::vrrp::{Priority, Role, Span, Version};
 
 use super::super::terminal::{Ink, Style};
 use super::columns::{Cell, table};
@@ -39,8 +39,20 @@ fn agent(agent: &AgentStatus, style: Style) -> String {
     let rows = [
         granted("scheduled", "in real time", &agent.not_realtime),
         granted("memory", "locked", &agent.not_locked),
+        lag(&agent.lag),
     ];
     format!("agent\n{}", table("  ", &rows, style))
+}
+
+/// The longest, and how often it was longer than what an advert interval of 10 ms bears.
+fn lag(lag: &LagStatus) -> Vec<Cell> {
+    let served: u64 = lag.classes.iter().map(|(_, count)| count).sum();
+    let long = lag.classes.iter().filter(|(bound, _)| bound.is_none_or(|bound| bound > 10_000));
+    let long: u64 = long.map(|(_, count)| count).sum();
+    let longest = Span::from_micros(lag.longest_us);
+    let times = plural(served, "time");
+    let text = format!("served {served} {times}, at most {longest} late; {long} of them over 10 ms");
+    line("timer", text)
 }
 
 fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {

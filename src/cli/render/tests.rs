@@ -6,8 +6,8 @@ use super::{event, problem, status, time};
 use crate::config;
 use crate::event::{Event, Stamped};
 use crate::link::{
-    AddressStatus, AgentStatus, FrontendReport, PeerStatus, PoolReport, ProxyStatus, Report, RouterStatus,
-    ServerReport, ServerState, Status,
+    AddressStatus, AgentStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus, Report,
+    RouterStatus, ServerReport, ServerState, Status,
 };
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
@@ -74,7 +74,13 @@ fn healthy() -> Status {
         version: "0.1.0".to_owned(),
         pid: 4242,
         started_ms: NOW - 3 * 24 * 60 * MINUTE,
-        agent: AgentStatus::default(),
+        agent: AgentStatus {
+            lag: LagStatus {
+                longest_us: 12_041,
+                classes: vec![(Some(100), 80_400), (Some(100_000), 3), (None, 1)],
+            },
+            ..AgentStatus::default()
+        },
         routers: vec![router()],
         proxy: Some(ProxyStatus {
             pid: Some(4250),
@@ -133,6 +139,7 @@ node lb1  vipd 0.1.0, pid 4242, up 3 d, now 2026-11-20 15:58:56 UTC
 agent
   scheduled  in real time
   memory     locked
+  timer      served 80404 times, at most 12.041 ms late; 4 of them over 10 ms
 
 router web  Active  eth0, vrid 51
   since     2026-11-20 13:44:56 UTC (2 h 14 min)
@@ -166,6 +173,7 @@ node lb2  vipd 0.1.0, pid 4242, up 3 d, now 2026-11-20 15:58:56 UTC
 agent
   scheduled  not in real time: refused, allow it
   memory     locked
+  timer      served 80404 times, at most 12.041 ms late; 4 of them over 10 ms
 
 router web  Backup  eth0, vrid 51
   since     2026-11-20 13:44:56 UTC (2 h 14 min)
