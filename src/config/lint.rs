@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::vrrp::Priority;
 
+use super::auth;
 use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
@@ -18,6 +19,9 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     lonely_node(file, problems);
     for node in &file.nodes {
         priority(file, node, problems);
+    }
+    for auth in file.routers.iter().filter_map(|router| router.auth.as_ref()?.as_ref()) {
+        auth::lint(auth, problems);
     }
     unreachable_binds(file, problems);
     for pool in &file.pools {

@@ -8,6 +8,7 @@
 //! This room must never open a file, ask the machine anything, or let an unchecked value out.
 
 mod address;
+mod auth;
 mod identify;
 mod lint;
 mod nearest;
@@ -31,7 +32,7 @@ pub use problem::{Errors, Outline, Parsed, Problem, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
 pub use valid::{
-    Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server, Transport,
+    Auth, Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server, Transport,
 };
 
 use toml::de::DeTable;

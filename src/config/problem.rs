@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::valid::Config;
 
@@ -75,6 +76,8 @@ pub struct Outline {
     pub nodes: Vec<(String, IpAddr)>,
     /// The interfaces of the routers, and where each is named.
     pub interfaces: Vec<(String, Range<usize>)>,
+    /// The key files of the routers that have one, and where each is named.
+    pub key_files: Vec<(PathBuf, Range<usize>)>,
 }
 
 /// Why a config cannot be used: everything that is wrong with it.

@@ -12,6 +12,7 @@ use crate::vrrp::wire::Password;
 use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
 
 use super::address;
+use super::auth::{self, Auth};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems};
 use super::settings;
@@ -47,6 +48,8 @@ pub(super) struct Router {
     pub(super) version: Option<Field<Version>>,
     pub(super) transport: Option<Field<Transport>>,
     pub(super) password: Option<Field<Password>>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) auth: Option<Option<Auth>>,
 }
 
 /// A `[[frontend]]`.
@@ -103,6 +106,10 @@ fn node(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Nod
 
 fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Router> {
     let mut table = Table::open("[[vrrp]]", value, problems)?;
+    let auth = match table.entry("auth") {
+        Some(value) => auth::auth(value, table.problems).map(Some),
+        None => Some(None),
+    };
     let router = Router {
         name: table.required("name", "name = \"web\"", value::name),
         interface: table.required("interface", "interface = \"eth0\"", value::interface),
@@ -113,6 +120,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         version: table.optional("version", value::version),
         transport: table.optional("transport", value::transport),
         password: table.optional("password", value::password),
+        auth,
     };
     table.finish();
     Some(router)
@@ -144,9 +152,14 @@ impl File {
             let interface = router.interface.as_ref()?;
             Some((interface.get_ref().clone(), interface.span()))
         };
+        let key_file = |router: &Router| {
+            let auth = router.auth.as_ref()?.as_ref()?;
+            Some((auth.key_file.get_ref().clone(), auth.key_file.span()))
+        };
         Outline {
             nodes: self.nodes.iter().filter_map(node).collect(),
             interfaces: self.routers.iter().filter_map(interface).collect(),
+            key_files: self.routers.iter().filter_map(key_file).collect(),
         }
     }
 }

@@ -200,16 +200,18 @@ fn valid_node(node: Node) -> Option<valid::Node> {
 }
 
 fn valid_router(router: Router) -> Option<valid::Router> {
+    let advert_interval = router.advert_interval?;
     Some(valid::Router {
         name: plain(router.name)?,
         interface: plain(router.interface)?,
         vrid: plain(router.vrid)?,
         addresses: router.addresses.into_iter().map(Spanned::into_inner).collect(),
-        advert_interval: router.advert_interval?,
+        advert_interval,
         preempt: router.preempt?,
         version: plain(router.version?).unwrap_or_default(),
         transport: plain(router.transport?).unwrap_or_default(),
         password: plain(router.password?),
+        auth: router.auth?.map(|auth| auth.valid(advert_interval)),
     })
 }
 

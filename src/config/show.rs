@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::vrrp::Preempt;
+use crate::vrrp::auth::Policy;
 
 use super::quantity::{duration_text, size_text};
-use super::valid::{Check, CheckKind, Config, Limits, ProxySettings, Transport};
+use super::valid::{Auth, Check, CheckKind, Config, Limits, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -38,7 +39,11 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
             writeln!(out, "password        = {:?}", text.trim_end_matches('\0'))?;
         }
         writeln!(out, "advert_interval = \"{}\"", router.advert_interval)?;
-        writeln!(out, "transport       = \"{transport}\"\npreempt         = {preempt}\n")?;
+        writeln!(out, "transport       = \"{transport}\"\npreempt         = {preempt}")?;
+        if let Some(auth) = &router.auth {
+            writeln!(out, "auth            = {}", auth_text(auth))?;
+        }
+        writeln!(out)?;
     }
     for frontend in &config.frontends {
         writeln!(out, "[[frontend]]\nname = {:?}\nbind = {}", frontend.name, strings(&frontend.bind))?;
@@ -58,6 +63,11 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     }
     proxy(&config.proxy, out)?;
     limits(&config.limits, out)
+}
+
+fn auth_text(Auth { key_file, policy: Policy { active, mode, window } }: &Auth) -> String {
+    let file = key_file.display().to_string();
+    format!("{{ key_file = {file:?}, active = {active}, mode = \"{mode}\", window = \"{window}\" }}")
 }
 
 fn check_text(check: &Check) -> String {

@@ -4,8 +4,10 @@
 //! exists.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
 use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
 
@@ -58,6 +60,17 @@ pub struct Router {
     pub advert_interval: Centis,
     /// Whether a better node takes over from one that serves. Default always.
     pub preempt: Preempt,
+    /// How its adverts are authenticated. Default not at all.
+    pub auth: Option<Auth>,
+}
+
+/// `auth` of a `[[vrrp]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Auth {
+    /// The file with the keys, a full path. Only the agent reads it.
+    pub key_file: PathBuf,
+    /// What is asked of adverts.
+    pub policy: Policy,
 }
 
 /// Where adverts are sent.

@@ -237,7 +237,11 @@ fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
 }
 
 /// One of the words of this release; `later` ones are known but not there yet.
-fn one_of(value: &DeValue<'_>, words: &[&'static str], later: &[&str]) -> Result<&'static str, Wrong> {
+pub(super) fn one_of(
+    value: &DeValue<'_>,
+    words: &[&'static str],
+    later: &[&str],
+) -> Result<&'static str, Wrong> {
     let text = text(value)?;
     if let Some(word) = words.iter().find(|word| **word == text) {
         return Ok(word);
@@ -261,7 +265,7 @@ fn whole(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn integer(value: &DeValue<'_>, range: RangeInclusive<i64>, what: &str) -> Result<i64, Wrong> {
+pub(super) fn integer(value: &DeValue<'_>, range: RangeInclusive<i64>, what: &str) -> Result<i64, Wrong> {
     if !value.is_integer() {
         let quoted = value.as_str().filter(|text| text.parse::<i64>().is_ok());
         let wrong = wrong_type(&format!("{what}, an integer without quotes"), value);

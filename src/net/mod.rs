@@ -13,6 +13,7 @@ pub mod parent;
 pub mod pidfd;
 pub mod privilege;
 pub mod realtime;
+pub mod secret;
 pub mod vrrp_filter;
 pub mod vrrp_socket;
 mod watched;

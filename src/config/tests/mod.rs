@@ -1,5 +1,6 @@
 //! What the config says of good and of bad files.
 
+mod auth;
 mod identify;
 mod random;
 mod sample;
