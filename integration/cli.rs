@@ -368,3 +368,42 @@ fn an_answer_that_is_none_is_a_failure_that_names_the_agent() {
     running.join().expect("the agent");
     assert!(words(&output.stderr).contains("the agent behind"), "{}", words(&output.stderr));
 }
+
+#[test]
+fn key_files_are_checked_where_they_are_used_and_no_key_is_shown() {
+    let place = Place::new("keys");
+    let key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let keys = place.file("keys", &format!("1 {key}\n3 {key}\n"));
+    let path = keys.to_str().expect("the path of a test is text");
+    let auth = format!("vrid = 51\nauth = {{ key_file = {path:?}, active = 2 }}");
+    let text = LAB.replace("\"eth0\"", "\"lo\"").replace("vrid            = 51", &auth);
+    let config = place.file("vipd.toml", &text).display().to_string();
+    let mode = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&keys, permissions).expect("our own file");
+    };
+    let check = || vipd(&["check", "--config", &config, "--node", "lb1"]);
+    let says = |output: &Output, expected: &str| {
+        assert_exit(output, 78);
+        let said = words(&output.stderr);
+        assert!(said.contains(expected) && said.contains("auth = {"), "{said}");
+        assert!(!said.contains("0a0b"), "{said}");
+    };
+
+    mode(0o644);
+    says(&check(), &format!("{path} has mode 0644, so others have access: `chmod 600 {path}`"));
+    mode(0o600);
+    says(&check(), &format!("`active` is 2, and {path} has no key 2, only 1, 3"));
+    says(&vipd(&["run", "--config", &config, "--node", "lb1"]), "has no key 2");
+    place.file("keys", &format!("1 {key}\n2 {}\nx {key}\n", &key[1..]));
+    says(&check(), &format!("{path}: line 2: the key has 63 digits, an odd number: one is missing"));
+    says(&check(), &format!("{path}: line 3: the first word is a key's id, 1 to 255"));
+    place.file("keys", &format!("2 {key}\n"));
+    assert_exit(&check(), 0);
+    std::fs::remove_file(&keys).expect("removed");
+    says(&check(), &format!("{path} cannot be read: No such file"));
+    // A machine that is none of the nodes has no keys, and needs none to check the config.
+    let elsewhere =
+        place.file("elsewhere.toml", &text.replace("10.77.0", "198.51.100").replace("lb", "other"));
+    assert_exit(&vipd(&["check", "--config", &elsewhere.display().to_string()]), 0);
+}

@@ -10,6 +10,8 @@ use vipd::lab::{Frame, Moment};
 use vipd::link::ServerState;
 use vipd::vrrp::{Cidr, Role};
 
+#[path = "failover/authentic.rs"]
+mod authentic;
 #[path = "failover/pair.rs"]
 mod pair;
 

@@ -1,6 +1,9 @@
 //! The pair under test: two real nodes, three real Nginx, and a third host that sees what users see.
 
+use std::fs::Permissions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,7 +34,6 @@ pub(crate) struct Pair {
     pub(crate) nodes: Vec<Node>,
     pub(crate) apps: Vec<AppServer>,
     pub(crate) lab: Lab,
-    setup: Setup,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -53,8 +55,37 @@ impl Pair {
         let capture = Capture::start(lab.host("client")).expect("a capture on the client");
         let config = lab.dir().join("vipd.toml");
         std::fs::write(&config, edit(include_str!("../../config/lab.toml"))).expect("the lab's directory");
-        let setup = Setup { binary: env!("CARGO_BIN_EXE_vipd").into(), config };
-        Self { traffic: None, capture, nodes: Vec::new(), apps, lab, setup, _turn: turn }
+        Self { traffic: None, capture, nodes: Vec::new(), apps, lab, _turn: turn }
+    }
+
+    /// Gives a node that does not run yet a config of its own, made from the pair's.
+    pub(crate) fn configure(&self, name: &str, edit: impl FnOnce(&str) -> String) {
+        let shared = std::fs::read_to_string(self.setup(name).config).expect("the pair's config");
+        let own = edit(&shared);
+        assert_ne!(own, shared, "something was changed");
+        self.file(name, "vipd.toml", &own);
+    }
+
+    /// Gives a node a key file; its path.
+    pub(crate) fn key_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name, "keys", text);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
+        path
+    }
+
+    fn file(&self, name: &str, file: &str, text: &str) -> PathBuf {
+        let dir = self.lab.dir().join(name);
+        std::fs::create_dir_all(&dir).expect("a directory for the node");
+        let path = dir.join(file);
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// What a node is started with: its own config, or the pair's.
+    fn setup(&self, name: &str) -> Setup {
+        let own = self.lab.dir().join(name).join("vipd.toml");
+        let config = if own.exists() { own } else { self.lab.dir().join("vipd.toml") };
+        Setup { binary: env!("CARGO_BIN_EXE_vipd").into(), config }
     }
 
     /// Both nodes run, lb1 is Active, every server is up on both, and a client sends 500 requests a second.
@@ -77,11 +108,11 @@ impl Pair {
 
     /// Starts nodes at the same time.
     pub(crate) fn start_nodes(&mut self, names: &[&'static str]) {
-        let (lab, setup) = (&self.lab, &self.setup);
+        let lab = &self.lab;
         let started: Vec<_> = std::thread::scope(|scope| {
             let start = |name: &&'static str| {
-                let name = *name;
-                scope.spawn(move || Node::start(lab, name, setup))
+                let (name, setup) = (*name, self.setup(name));
+                scope.spawn(move || Node::start(lab, name, &setup))
             };
             let starting: Vec<_> = names.iter().map(start).collect();
             starting.into_iter().map(|thread| thread.join().expect("no panic").expect("a node")).collect()
@@ -131,8 +162,9 @@ impl Pair {
     /// What `vipd release` as the service manager calls it after the agent has died.
     pub(crate) fn release(&self, name: &str) -> Output {
         let runtime_dir = self.lab.dir().join(name).join("run");
-        let mut command = Command::new(&self.setup.binary);
-        command.arg("release").arg("--config").arg(&self.setup.config).args(["--node", name]);
+        let Setup { binary, config } = self.setup(name);
+        let mut command = Command::new(binary);
+        command.arg("release").arg("--config").arg(config).args(["--node", name]);
         command.arg("--runtime-dir").arg(runtime_dir);
         self.lab.host(name).run(|| command.output()).expect("a thread there").expect("the program")
     }

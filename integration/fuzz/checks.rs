@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vipd::vrrp::auth::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, Utc, Window};
 use vipd::vrrp::wire::{self, Path};
-use vipd::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Time, Vrid, accept, accept_v6};
+use vipd::vrrp::{
+    Effect, Input, Machine, Params, Preempt, Priority, Role, Time, Version, Vrid, accept, accept_v6,
+};
 
 /// A packet from the wire, header first: refused with a reason, or understood as it was meant. Whatever it says, a
 /// machine that hears it has at most one role and one deadline, and an Active never loses its addresses unless it
@@ -15,7 +17,12 @@ pub(crate) fn advert(packet: &[u8]) {
         understood(packet, Path::to_group(source));
     }
     let over_ipv6 = accept_v6(link_local, wire::GROUP_V6, wire::TTL, packet);
-    let Ok(received) = accept(packet).or(over_ipv6) else { return };
+    let Ok(accepted) = accept(packet).or(over_ipv6) else { return };
+    let received = accepted.advert;
+    assert_eq!(
+        accepted.is_authentic(Utc { seconds: 0, fraction: 0 }, None).is_ok(),
+        accepted.trailer.is_none()
+    );
     let params = Params { version: received.version, interval: received.interval, preempt: Preempt::Always };
     for priority in [Priority::UNFIT, Priority::new(100), Priority::OWNER] {
         let mut machine = Machine::new(params, priority);
@@ -59,7 +66,8 @@ pub(crate) fn auth(image: &[u8]) {
     let Some((pdu, trailer)) = image.split_last_chunk::<LENGTH>() else { return };
     let sources: [IpAddr; 2] =
         [Ipv4Addr::new(198, 51, 100, 10).into(), Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 0x10).into()];
-    for (version, source) in [(3, sources[0]), (3, sources[1]), (2, sources[0])] {
+    for (version, source) in [(Version::V3, sources[0]), (Version::V3, sources[1]), (Version::V2, sources[0])]
+    {
         let binding = Binding { version, vrid, source };
         let mut receiver = member();
         let judged = receiver.verify(now, binding, pdu, Some(*trailer));

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::ha::{DataPlane, Ha};
 use crate::link::AgentStatus;
 use crate::net::{clock, realtime};
+use crate::vrrp::auth::Auth;
 
 use child::{Keeper, Launch};
 use desk::{Desk, Signals};
@@ -39,6 +40,8 @@ pub struct Options {
     pub config_text: String,
     /// Which node this is: an index into [`Config::nodes`].
     pub node: usize,
+    /// What signs and verifies adverts: one for each router of the config that authenticates.
+    pub auths: Vec<Option<Auth>>,
     /// Where `agent.sock` goes.
     pub runtime_dir: PathBuf,
 }
@@ -95,7 +98,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
-    let Options { config, config_text, node, runtime_dir } = options;
+    let Options { config, config_text, node, auths, runtime_dir } = options;
     let name = config.nodes[node].name.clone();
     let (desk, asked) = mpsc::channel(QUESTIONS);
     let socket = server::serve(&runtime_dir, desk).map_err(|error| socket_error(&runtime_dir, &error))?;
@@ -107,7 +110,7 @@ async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
         node: name,
         started_ms: clock::wall_ms(),
         privileges,
-        ha: Ha::open(config, node, plane).await.map_err(failed)?,
+        ha: Ha::open(config, node, auths, plane).await.map_err(failed)?,
         proxy,
         asked,
         signals: Signals::listen().map_err(failed)?,

@@ -13,6 +13,7 @@ use caps::Capability;
 use crate::config::Config;
 use crate::ha::{self, Removed};
 use crate::link::{Reply, Request, frame};
+use crate::vrrp::auth::Auth;
 
 use super::{Error, require, runtime};
 
@@ -29,11 +30,15 @@ pub enum Released {
 }
 
 /// Takes our addresses off this machine. `config` is the checked config and which node this is; without it, only
-/// addresses that carry our tag are found, and no peer is told.
+/// addresses that carry our tag are found, and no peer is told. `auths` signs what a peer is told, one for each router.
 ///
 /// # Errors
 /// [`Error::Privilege`] without CAP_NET_ADMIN and CAP_NET_RAW; [`Error::Failed`] with the kernel's words.
-pub fn release(config: Option<(&Config, usize)>, runtime_dir: &Path) -> Result<Released, Error> {
+pub fn release(
+    config: Option<(&Config, usize)>,
+    auths: &mut [Option<Auth>],
+    runtime_dir: &Path,
+) -> Result<Released, Error> {
     require(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
     match ask_agent(runtime_dir) {
         Some(Reply::Done { message }) => return Ok(Released::ByAgent(message)),
@@ -41,7 +46,7 @@ pub fn release(config: Option<(&Config, usize)>, runtime_dir: &Path) -> Result<R
         Some(Reply::Forbidden { why }) => return Err(Error::Privilege(why)),
         Some(Reply::Status(_) | Reply::Event(_)) | None => {}
     }
-    let removed = runtime()?.block_on(ha::release(config));
+    let removed = runtime()?.block_on(ha::release(config, auths));
     removed.map(Released::Directly).map_err(|error| Error::Failed(format!("not all was released: {error}")))
 }
 

@@ -40,7 +40,7 @@ Examples:
   vipd check --config new.toml --show    another one, with every default stated
 
 Prints every error in one go, with its place and what to write instead. Warnings do not fail the check. Where this
-machine is one of the nodes, the interfaces of the config must exist on it.
+machine is one of the nodes, the interfaces of the config must exist on it, and the key files be in order.
 
 Exit codes:
    0  valid

@@ -6,6 +6,7 @@ use crate::config::{self, Config, Outline, Problem, Severity, Unidentified, near
 
 use super::args::{CheckOptions, Global};
 use super::exit::{Exit, Failure};
+use super::keys;
 use super::machine;
 use super::render::problem::report;
 use super::setup;
@@ -14,13 +15,14 @@ use super::terminal::{Style, say};
 /// Prints everything that is wrong, or that nothing is.
 pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failure> {
     let (file_name, text) = setup::read(global)?;
-    let (config, mut problems, outline) = match config::parse(&file_name, &text) {
-        Ok(parsed) => (Some(parsed.config), parsed.warnings, parsed.outline),
-        Err(errors) => (None, errors.problems, errors.outline),
+    let (config, mut problems, outline, key_files) = match config::parse(&file_name, &text) {
+        Ok(parsed) => (Some(parsed.config), parsed.warnings, parsed.outline, parsed.key_files),
+        Err(errors) => (None, errors.problems, errors.outline, Vec::new()),
     };
     let identified = machine::identify(&outline, global);
     if identified.is_ok() {
         problems.extend(missing_interfaces(&outline, &machine::interfaces()));
+        problems.extend(config.iter().flat_map(|config| keys::problems(config, &key_files)));
         problems.sort_by_key(|problem| problem.place.start);
     }
     let report = report(&file_name, &text, &problems, Style::of(&stderr()));

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod exit;
 mod handover;
+mod keys;
 mod lab;
 mod logs;
 mod machine;

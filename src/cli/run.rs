@@ -4,12 +4,15 @@ use crate::agent;
 
 use super::args::Global;
 use super::exit::{Exit, Failure};
-use super::{logs, setup};
+use super::{keys, logs, setup};
 
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     logs::start();
-    let setup::Setup { config, text, node } = setup::node(global)?;
-    let options = agent::Options { config, config_text: text, node, runtime_dir: global.runtime_dir() };
+    let setup = setup::node(global)?;
+    let auths = keys::load(&setup)?;
+    let setup::Setup { config, text, node, .. } = setup;
+    let runtime_dir = global.runtime_dir();
+    let options = agent::Options { config, config_text: text, node, auths, runtime_dir };
     agent::run(options).map_err(|error| failure(&error))
 }
 

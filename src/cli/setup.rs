@@ -1,6 +1,7 @@
 //! From the file to a checked config, and to the node that this machine is.
 
 use std::io::{ErrorKind, stderr};
+use std::ops::Range;
 
 use crate::config::{self, Config};
 
@@ -28,8 +29,12 @@ pub(crate) fn read(global: &Global) -> Result<(String, String), Failure> {
 pub(crate) struct Setup {
     /// The checked config.
     pub(crate) config: Config,
+    /// What it is called in messages.
+    pub(crate) file_name: String,
     /// The text it was read from.
     pub(crate) text: String,
+    /// Where it names the key files.
+    pub(crate) key_files: Vec<Range<usize>>,
     /// Which of its nodes this machine is.
     pub(crate) node: usize,
 }
@@ -47,7 +52,7 @@ pub(crate) fn node(global: &Global) -> Result<Setup, Failure> {
     }
     let node = machine::identify(&parsed.outline, global)
         .map_err(|unidentified| Failure::new(Exit::Config, unidentified))?;
-    Ok(Setup { config: parsed.config, text, node })
+    Ok(Setup { config: parsed.config, file_name, text, key_files: parsed.key_files, node })
 }
 
 fn unreadable(file_name: &str, error: &std::io::Error) -> Failure {

@@ -21,7 +21,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
         priority(file, node, problems);
     }
     for auth in file.routers.iter().filter_map(|router| router.auth.as_ref()?.as_ref()) {
-        auth::lint(auth, problems);
+        auth::lint(auth.get_ref(), problems);
     }
     unreachable_binds(file, problems);
     for pool in &file.pools {

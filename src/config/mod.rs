@@ -54,8 +54,9 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
     let outline = file.outline();
     if problems.none() {
         lint::lint(&file, &mut problems);
+        let key_files = file.key_files();
         if let Some(config) = resolve::config(file) {
-            return Ok(Parsed { config, warnings: problems.finish(), outline });
+            return Ok(Parsed { config, warnings: problems.finish(), outline, key_files });
         }
     }
     let (file_name, text) = (file_name.to_owned(), text.to_owned());

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::path::PathBuf;
 
 use super::valid::Config;
 
@@ -67,6 +66,8 @@ pub struct Parsed {
     pub warnings: Vec<Problem>,
     /// What the file says about machines.
     pub outline: Outline,
+    /// Where the key file of each router that has one is named, in the order of the file.
+    pub key_files: Vec<Range<usize>>,
 }
 
 /// What a file says about machines, as far as it could be read, for whoever compares it with a real one.
@@ -76,8 +77,6 @@ pub struct Outline {
     pub nodes: Vec<(String, IpAddr)>,
     /// The interfaces of the routers, and where each is named.
     pub interfaces: Vec<(String, Range<usize>)>,
-    /// The key files of the routers that have one, and where each is named.
-    pub key_files: Vec<(PathBuf, Range<usize>)>,
 }
 
 /// Why a config cannot be used: everything that is wrong with it.

@@ -4,6 +4,7 @@
 //! its table is kept, so that a pool with a bad check still has the name that a frontend refers to.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -49,7 +50,7 @@ pub(super) struct Router {
     pub(super) transport: Option<Field<Transport>>,
     pub(super) password: Option<Field<Password>>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
-    pub(super) auth: Option<Option<Auth>>,
+    pub(super) auth: Option<Field<Auth>>,
 }
 
 /// A `[[frontend]]`.
@@ -107,7 +108,7 @@ fn node(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Nod
 fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Router> {
     let mut table = Table::open("[[vrrp]]", value, problems)?;
     let auth = match table.entry("auth") {
-        Some(value) => auth::auth(value, table.problems).map(Some),
+        Some(value) => auth::auth(value, table.problems).map(|auth| Some(Spanned::new(value.span(), auth))),
         None => Some(None),
     };
     let router = Router {
@@ -144,6 +145,12 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
 }
 
 impl File {
+    /// Where the key files are named.
+    pub(super) fn key_files(&self) -> Vec<Range<usize>> {
+        let auths = self.routers.iter().filter_map(|router| router.auth.as_ref()?.as_ref());
+        auths.map(|auth| auth.get_ref().key_file.span()).collect()
+    }
+
     /// What the file says about machines.
     pub(super) fn outline(&self) -> Outline {
         let node =
@@ -152,14 +159,9 @@ impl File {
             let interface = router.interface.as_ref()?;
             Some((interface.get_ref().clone(), interface.span()))
         };
-        let key_file = |router: &Router| {
-            let auth = router.auth.as_ref()?.as_ref()?;
-            Some((auth.key_file.get_ref().clone(), auth.key_file.span()))
-        };
         Outline {
             nodes: self.nodes.iter().filter_map(node).collect(),
             interfaces: self.routers.iter().filter_map(interface).collect(),
-            key_files: self.routers.iter().filter_map(key_file).collect(),
         }
     }
 }

@@ -89,6 +89,12 @@ fn contradictions(file: &File, router: &Router, problems: &mut Problems<'_>) {
             .error(password.span(), message)
             .help("set version = 2, or remove it: it protects nothing anyway");
     }
+    if let (Some(Some(password)), Some(Some(auth))) = (&router.password, &router.auth) {
+        let problem = problems.error(auth.span(), "a router has either `auth` or a `password`".to_owned());
+        problem
+            .other(password.span(), "the password is here")
+            .help("remove the password: anyone on the network reads it");
+    }
     if let Some(Some(transport)) = &router.transport
         && *transport.get_ref() == Transport::Unicast
     {
@@ -211,7 +217,7 @@ fn valid_router(router: Router) -> Option<valid::Router> {
         version: plain(router.version?).unwrap_or_default(),
         transport: plain(router.transport?).unwrap_or_default(),
         password: plain(router.password?),
-        auth: router.auth?.map(|auth| auth.valid(advert_interval)),
+        auth: plain(router.auth?).map(|auth| auth.valid(advert_interval)),
     })
 }
 

@@ -14,7 +14,8 @@ use crate::event::Event;
 use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
-use crate::vrrp::{Effect, Input, Received, Refusal, Role, Time};
+use crate::vrrp::auth::Auth;
+use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time};
 
 use super::instance::Instance;
 use super::lag::Lag;
@@ -22,7 +23,6 @@ use super::perform::Hands;
 use super::refusing::Refusing;
 use super::track::{self, DataPlane, Link};
 use super::vip;
-use super::wires::Heard;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
 const BATCH: usize = 256;
@@ -61,12 +61,19 @@ pub struct Ha {
 
 impl Ha {
     /// Opens the sockets, takes addresses off that an earlier run left behind, and begins to listen. Nothing is
-    /// claimed before the first [`Ha::turn`].
+    /// claimed before the first [`Ha::turn`]. `auths` has one for each router of the config that authenticates.
     ///
     /// # Errors
     /// `PermissionDenied` without CAP_NET_RAW or CAP_NET_ADMIN, and what else the kernel says.
-    pub async fn open(config: Config, node: usize, plane: DataPlane) -> io::Result<Self> {
-        let instances = config.routers.iter().map(|router| Instance::new(&config, node, router));
+    pub async fn open(
+        config: Config,
+        node: usize,
+        auths: Vec<Option<Auth>>,
+        plane: DataPlane,
+    ) -> io::Result<Self> {
+        debug_assert_eq!(config.routers.len(), auths.len());
+        let instances = config.routers.iter().zip(auths);
+        let instances = instances.map(|(router, auth)| Instance::new(&config, node, router, auth));
         let addresses = config.routers.iter().flat_map(|router| &router.addresses);
         let mut ha = Self {
             instances: instances.collect(),
@@ -191,29 +198,33 @@ impl Ha {
         let now = clock::now();
         let mut buffer = [0; PACKET];
         for _ in 0..BATCH {
-            let Heard { interface, judged, stands_for } = match self.hands.wires.receive(&mut buffer) {
-                Ok(Some(heard)) => heard,
+            let arrival = match self.hands.wires.receive(&mut buffer) {
+                Ok(Some(arrival)) => arrival,
                 Ok(None) => break,
                 Err(error) => {
                     tracing::debug!("VRRP socket: {error}");
                     continue;
                 }
             };
-            match judged.and_then(|advert| Ok((self.addressee(interface, &advert)?, advert))) {
+            let judged = arrival.judge(&buffer);
+            let addressed = judged
+                .and_then(|accepted| Ok((self.addressee(arrival.interface, &accepted)?, accepted.advert)));
+            match addressed {
                 Ok((position, advert)) => self.hear(now, position, advert).await,
-                Err(refusal) => self.refusing.refuse(refusal, stands_for),
+                Err(refusal) => self.refusing.refuse(refusal, arrival.stands_for),
             }
         }
         self.refusing.check(now, &mut self.hands.wires, &self.config.routers);
     }
 
     /// The router that an advert is for, if it believes it.
-    fn addressee(&self, interface: u32, advert: &Received) -> Result<usize, Refusal> {
+    fn addressee(&mut self, interface: u32, accepted: &Accepted<'_>) -> Result<usize, Refusal> {
         let matches = |instance: &Instance| {
-            instance.router.vrid == advert.vrid && instance.link.is_some_and(|link| link.index == interface)
+            instance.router.vrid == accepted.advert.vrid
+                && instance.link.is_some_and(|link| link.index == interface)
         };
         let position = self.instances.iter().position(matches).ok_or(Refusal::UnknownVrid)?;
-        self.instances[position].believes(advert).map(|()| position)
+        self.instances[position].believes(accepted).map(|()| position)
     }
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use crate::config::{Config, Router, Transport};
 use crate::event::Event;
-use crate::link::{AddressStatus, PeerStatus, RouterStatus};
+use crate::link::{AddressStatus, AuthStatus, PeerStatus, RouterStatus};
 use crate::net::clock;
+use crate::vrrp::auth::Auth;
 use crate::vrrp::{
-    Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
+    Accepted, Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
 };
 
 use super::track::{Link, Track, Verdict};
@@ -22,6 +23,18 @@ const DIALECTS: usize = 16;
 pub(crate) fn peers(config: &Config, node: usize, router: &Router) -> Option<Vec<IpAddr>> {
     let others = config.nodes.iter().enumerate().filter(|(position, _)| *position != node);
     (router.transport == Transport::Unicast).then(|| others.map(|(_, node)| node.address).collect())
+}
+
+fn auth_status(auth: &Auth) -> AuthStatus {
+    let (policy, seen) = (auth.policy(), auth.seen());
+    AuthStatus {
+        mode: policy.mode,
+        active: policy.active,
+        window: policy.window,
+        verified: seen.verified,
+        unsigned: seen.unsigned,
+        ahead_seconds: seen.ahead_seconds,
+    }
 }
 
 /// What a verdict means for the machine, in this order.
@@ -41,6 +54,8 @@ pub(crate) struct Instance {
     pub(crate) track: Track,
     /// Unicast: where adverts go and who may send some. `None`: multicast.
     pub(crate) peers: Option<Vec<IpAddr>>,
+    /// Signs and verifies its adverts, when the config says so.
+    pub(crate) auth: Option<Auth>,
     /// The checksum dialects of IPv4 peers, by source; the one heard last is the last.
     dialects: Vec<(IpAddr, Dialect)>,
     /// What its interface offers; kept through a fault, so that the addresses can still be taken off.
@@ -61,7 +76,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(config: &Config, node: usize, router: &Router) -> Self {
+    pub(crate) fn new(config: &Config, node: usize, router: &Router, auth: Option<Auth>) -> Self {
         let params =
             Params { version: router.version, interval: router.advert_interval, preempt: router.preempt };
         Self {
@@ -69,6 +84,7 @@ impl Instance {
             held: vec![false; router.addresses.len()],
             track: Track::new(config, router),
             peers: peers(config, node, router),
+            auth,
             dialects: Vec::new(),
             link: None,
             weigh_at: None,
@@ -126,16 +142,17 @@ impl Instance {
         Event::Moved { router: self.router.name.clone(), from, to, why: self.why.clone() }
     }
 
-    /// Whether an advert of this VRID is one that this router believes.
-    pub(crate) fn believes(&self, advert: &Received) -> Result<(), Refusal> {
-        let own = self.link.and_then(|link| link.source(Family::of(advert.source)));
-        advert.fits(&Expected {
+    /// Whether an advert of this VRID is one that this router believes. What costs a hash comes last.
+    pub(crate) fn believes(&mut self, accepted: &Accepted<'_>) -> Result<(), Refusal> {
+        let own = self.link.and_then(|link| link.source(Family::of(accepted.advert.source)));
+        accepted.advert.fits(&Expected {
             own: own.ok_or(Refusal::UnknownVrid)?,
             version: self.router.version,
             interval: self.router.advert_interval,
             password: self.router.password,
             peers: self.peers.as_deref(),
-        })
+        })?;
+        accepted.is_authentic(clock::utc(), self.auth.as_mut())
     }
 
     /// The checksum dialect for a destination: that of the peer there, for the group that of the peer heard last, and
@@ -192,6 +209,7 @@ impl Instance {
             adverts_sent: self.adverts_sent,
             adverts_received: self.adverts_received,
             restored: self.restored,
+            auth: self.auth.as_ref().map(auth_status),
         }
     }
 

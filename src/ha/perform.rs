@@ -81,9 +81,14 @@ impl Hands {
     /// then do what has to be done; the cause is an interface event that comes by itself.
     fn advertise(&mut self, instance: &mut Instance, priority: Priority) {
         let Some(link) = instance.link else { return };
-        let router = &instance.router;
+        // Signing counts on, so it is taken out for the moment.
+        let mut auth = instance.auth.take();
+        let (router, peers) = (&instance.router, instance.peers.as_deref());
         let dialect = |destination| instance.dialect_for(destination);
-        match self.wires.advertise(router, link, priority, instance.peers.as_deref(), dialect) {
+        let sent = self.wires.advertise(router, link, priority, peers, auth.as_mut(), dialect);
+        instance.auth = auth;
+        let router = &instance.router;
+        match sent {
             Ok(()) => instance.adverts_sent += 1,
             Err(error) => tracing::debug!("advert of {} on {}: {error}", router.name, router.interface),
         }

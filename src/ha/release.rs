@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::Config;
 use crate::net::netlink::Netlink;
+use crate::vrrp::auth::Auth;
 use crate::vrrp::{Dialect, Priority};
 
 use super::vip::{self, Removed};
@@ -11,11 +12,14 @@ use super::wires::Wires;
 use super::{instance, track};
 
 /// Takes every address of ours off. A router of the config that had one was Active here: its peers hear priority 0.
-/// Without a config only tagged addresses are found, and nobody is told.
+/// Without a config only tagged addresses are found, and nobody is told. `auths` signs for the routers, in their order.
 ///
 /// # Errors
 /// `PermissionDenied` without CAP_NET_ADMIN; what else the kernel says.
-pub async fn release(config: Option<(&Config, usize)>) -> io::Result<Vec<Removed>> {
+pub async fn release(
+    config: Option<(&Config, usize)>,
+    auths: &mut [Option<Auth>],
+) -> io::Result<Vec<Removed>> {
     let netlink = Netlink::open()?;
     let interfaces = netlink.interfaces().await?;
     let removed = vip::remove_stale(&netlink, config.map(|(config, _)| config), &interfaces).await?;
@@ -25,7 +29,8 @@ pub async fn release(config: Option<(&Config, usize)>) -> io::Result<Vec<Removed
     let service: Vec<_> =
         config.routers.iter().flat_map(|router| &router.addresses).map(|cidr| cidr.address).collect();
     let mut wires = Wires::open(&config.routers)?;
-    for router in &config.routers {
+    let auths = auths.iter_mut().map(Option::as_mut).chain(std::iter::repeat_with(|| None));
+    for (router, auth) in config.routers.iter().zip(auths) {
         let had = |removed: &Removed| {
             removed.name == router.interface && router.addresses.contains(&removed.address)
         };
@@ -37,7 +42,7 @@ pub async fn release(config: Option<(&Config, usize)>) -> io::Result<Vec<Removed
             continue;
         };
         let peers = instance::peers(config, node, router);
-        wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), |_| Dialect::Pseudo)?;
+        wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), auth, |_| Dialect::Pseudo)?;
     }
     Ok(removed)
 }

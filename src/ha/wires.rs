@@ -4,10 +4,12 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::config::{Router, Transport};
+use crate::net::clock;
 use crate::net::vrrp_filter::{Filter, Ours, SAMPLE};
-use crate::net::vrrp_socket::{Packet, VrrpSocket};
+use crate::net::vrrp_socket::{HeaderV6, Packet, VrrpSocket};
+use crate::vrrp::auth::{self, Auth, Binding};
 use crate::vrrp::wire::{self, Advert, Path};
-use crate::vrrp::{Dialect, Family, Priority, Received, Refusal, accept, accept_v6};
+use crate::vrrp::{Accepted, Dialect, Family, Priority, Refusal, accept, accept_v6};
 
 use super::track::Link;
 
@@ -27,16 +29,6 @@ struct Wire {
     through: bool,
 }
 
-/// A packet, judged.
-pub(crate) struct Heard {
-    /// Index of the interface it came in on.
-    pub(crate) interface: u32,
-    /// What it says, or why it is not believed.
-    pub(crate) judged: Result<Received, Refusal>,
-    /// How many of its like it stands for when it is not believed.
-    pub(crate) stands_for: u64,
-}
-
 impl Wires {
     /// Opens what `routers` need.
     pub(crate) fn open(routers: &[Router]) -> io::Result<Self> {
@@ -44,7 +36,11 @@ impl Wires {
             let needed = routers.iter().any(|router| speaks(router, family));
             needed.then(|| Wire::open(family)).transpose()
         };
-        Ok(Self { v4: open(Family::V4)?, v6: open(Family::V6)?, message: Vec::with_capacity(8 + 16 * 255) })
+        Ok(Self {
+            v4: open(Family::V4)?,
+            v6: open(Family::V6)?,
+            message: Vec::with_capacity(8 + 16 * 255 + auth::LENGTH),
+        })
     }
 
     /// Hears the groups on an interface.
@@ -71,27 +67,29 @@ impl Wires {
         }
     }
 
-    /// The next packet; `None` when there is none.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Heard>> {
+    /// The next packet, now in `buffer`; `None` when there is none.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<Arrival>> {
         for wire in [&mut self.v4, &mut self.v6].into_iter().flatten() {
             if let Some(packet) = wire.socket.receive(buffer)? {
                 let sampled = wire.through && samples(wire.filter.as_ref(), &packet);
                 let stands_for = if sampled { u64::from(SAMPLE) } else { 1 };
-                return Ok(Some(Heard { interface: packet.interface, judged: judge(&packet), stands_for }));
+                let Packet { bytes, interface, header } = packet;
+                return Ok(Some(Arrival { interface, length: bytes.len(), header, stands_for }));
             }
             wire.through = wire.filter.is_some();
         }
         Ok(None)
     }
 
-    /// Sends a router's advert on each of its wires: to the group, or to each of `peers`. `dialect` says how a
-    /// destination wants its checksum.
+    /// Sends a router's advert on each of its wires: to the group, or to each of `peers`. `auth` signs it; `dialect`
+    /// says how a destination wants its checksum.
     pub(crate) fn advertise(
         &mut self,
         router: &Router,
         link: Link,
         priority: Priority,
         peers: Option<&[IpAddr]>,
+        mut auth: Option<&mut Auth>,
         dialect: impl Fn(IpAddr) -> Dialect,
     ) -> io::Result<()> {
         let addresses: Vec<_> = router.addresses.iter().map(|cidr| cidr.address).collect();
@@ -104,11 +102,20 @@ impl Wires {
                 Family::V6 => &self.v6,
             };
             let Some(Wire { socket, .. }) = socket else { continue };
+            // One for all peers: what it covers is the same for each.
+            let mut trailer = None;
             for destination in peers.unwrap_or(&group) {
                 let path = Path { source, destination: *destination };
                 self.message.clear();
                 let dialect = dialect(*destination);
                 wire::emit(advert, &addresses, path, dialect, router.password, &mut self.message);
+                if let Some(auth) = auth.as_deref_mut() {
+                    let binding = Binding { version: router.version, vrid: router.vrid, source };
+                    trailer = trailer.or_else(|| auth.sign(clock::utc(), binding, &self.message));
+                }
+                if let Some(trailer) = trailer {
+                    wire::seal(&mut self.message, trailer, path);
+                }
                 socket.send(&self.message, link.index, source, *destination)?;
             }
         }
@@ -130,7 +137,8 @@ fn filter_for(routers: &[Router], family: Family) -> Filter {
     versions.sort_unstable();
     versions.dedup();
     let unicast = routers.clone().any(|router| router.transport == Transport::Unicast);
-    Filter::new(Ours { family, vrids: &vrids, unicast, versions: &versions, trailers: false })
+    let trailers = routers.clone().any(|router| router.auth.is_some());
+    Filter::new(Ours { family, vrids: &vrids, unicast, versions: &versions, trailers })
 }
 
 fn samples(filter: Option<&Filter>, packet: &Packet<'_>) -> bool {
@@ -138,16 +146,31 @@ fn samples(filter: Option<&Filter>, packet: &Packet<'_>) -> bool {
     filter.is_some_and(|filter| filter.samples(packet.bytes, hop_limit))
 }
 
+/// A packet that lies in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// Index of the interface it came in on.
+    pub(crate) interface: u32,
+    /// How many of its like it stands for when it is not believed.
+    pub(crate) stands_for: u64,
+    length: usize,
+    header: Option<HeaderV6>,
+}
+
+impl Arrival {
+    /// Judges it; `buffer` is what it was received into.
+    pub(crate) fn judge(self, buffer: &[u8]) -> Result<Accepted<'_>, Refusal> {
+        let bytes = buffer.get(..self.length).unwrap_or(buffer);
+        match self.header {
+            None => accept(bytes),
+            Some(header) => accept_v6(header.source, header.destination, header.hop_limit, bytes),
+        }
+    }
+}
+
 /// Whether a router has addresses of a family.
 pub(crate) fn speaks(router: &Router, family: Family) -> bool {
     router.addresses.iter().any(|cidr| cidr.family() == family)
-}
-
-fn judge(packet: &Packet<'_>) -> Result<Received, Refusal> {
-    match packet.header {
-        None => accept(packet.bytes),
-        Some(header) => accept_v6(header.source, header.destination, header.hop_limit, packet.bytes),
-    }
 }
 
 async fn readable(wire: Option<&Wire>) -> io::Result<()> {

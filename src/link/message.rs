@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Stamped;
+use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
 /// What a client of `agent.sock` may say.
@@ -139,6 +140,25 @@ pub struct RouterStatus {
     pub adverts_received: u64,
     /// Addresses put back after someone else had removed them.
     pub restored: u64,
+    /// How its adverts are authenticated; `None` when they are not.
+    pub auth: Option<AuthStatus>,
+}
+
+/// The authentication of a router's adverts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthStatus {
+    /// How strict it is.
+    pub mode: Mode,
+    /// The key that adverts are signed with.
+    pub active: KeyId,
+    /// How far clocks may be apart, in seconds.
+    pub window: Window,
+    /// Adverts believed for a good signature since the start.
+    pub verified: u64,
+    /// Adverts believed without one.
+    pub unsigned: u64,
+    /// Seconds that our clock was ahead of the sender's in the last good signature; negative when behind.
+    pub ahead_seconds: i32,
 }
 
 /// One address of a router.

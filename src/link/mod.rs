@@ -6,6 +6,6 @@ pub mod frame;
 mod message;
 
 pub use message::{
-    AddressStatus, AgentStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus, Reply,
-    Report, Request, RouterStatus, ServerReport, ServerState, Status,
+    AddressStatus, AgentStatus, AuthStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus,
+    Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status,
 };

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::auth::{self, Auth, Binding, Utc};
 use super::wire::{self, Password, Path};
 use super::{Centis, Dialect, Priority, Version, Vrid};
 
@@ -27,6 +28,32 @@ pub struct Received {
     pub dialect: Dialect,
     /// The password of version 2, if it has one.
     pub password: Option<Password>,
+}
+
+/// An advert as a packet brought it, with the bytes that its authentication covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted<'p> {
+    /// The advert.
+    pub advert: Received,
+    /// Its bytes, without the trailer.
+    pub pdu: &'p [u8],
+    /// The authentication trailer behind it.
+    pub trailer: Option<[u8; auth::LENGTH]>,
+}
+
+impl Accepted<'_> {
+    /// Verifies its authentication with what the router has for that, or that there is nothing to verify.
+    ///
+    /// # Errors
+    /// As [`Auth::verify`], and a trailer where none is expected.
+    pub fn is_authentic(&self, now: Utc, auth: Option<&mut Auth>) -> Result<(), Refusal> {
+        let Received { version, vrid, source, .. } = self.advert;
+        match auth {
+            Some(auth) => auth.verify(now, Binding { version, vrid, source }, self.pdu, self.trailer),
+            None if self.trailer.is_some() => Err(Refusal::AuthUnexpected),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What the config says of the adverts of a virtual router.
@@ -207,11 +234,12 @@ impl Refusals {
 }
 
 /// Judges one packet as a raw IPv4 socket delivers it: header first, padding already cut off by the kernel.
-/// Which router it is for, and whether it [fits](Received::fits), is asked by the caller, who knows the config.
+/// Which router it is for, whether it [fits](Received::fits) and [is authentic](Accepted::is_authentic), is asked by
+/// the caller, who knows the config.
 ///
 /// # Errors
 /// The first check that fails.
-pub fn accept(packet: &[u8]) -> Result<Received, Refusal> {
+pub fn accept(packet: &[u8]) -> Result<Accepted<'_>, Refusal> {
     let ip = IpHeader::read(packet).ok_or(Refusal::IpHeader)?;
     judge(ip.path, ip.ttl, ip.payload)
 }
@@ -225,7 +253,7 @@ pub fn accept_v6(
     destination: Ipv6Addr,
     hop_limit: u8,
     message: &[u8],
-) -> Result<Received, Refusal> {
+) -> Result<Accepted<'_>, Refusal> {
     let path = Path { source: source.into(), destination: destination.into() };
     if destination.is_multicast() && !source.is_unicast_link_local() {
         return Err(Refusal::Source);
@@ -233,7 +261,7 @@ pub fn accept_v6(
     judge(path, hop_limit, message)
 }
 
-fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Received, Refusal> {
+fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
     let multicast = path.destination.is_multicast();
     if multicast && path != Path::to_group(path.source) {
         return Err(Refusal::Destination);
@@ -243,7 +271,7 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Received, Refusal> {
         return Err(Refusal::Ttl);
     }
     let parsed = wire::parse(message, path)?;
-    Ok(Received {
+    let advert = Received {
         source: path.source,
         multicast,
         version: parsed.advert.version,
@@ -252,7 +280,8 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Received, Refusal> {
         interval: parsed.advert.interval,
         dialect: parsed.dialect,
         password: parsed.password,
-    })
+    };
+    Ok(Accepted { advert, pdu: parsed.pdu, trailer: parsed.trailer })
 }
 
 /// What we need of an IPv4 header (RFC 791 §3.1).

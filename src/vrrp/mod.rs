@@ -13,7 +13,7 @@ pub mod timing;
 mod types;
 pub mod wire;
 
-pub use accept::{Expected, Received, Refusal, Refusals, accept, accept_v6};
+pub use accept::{Accepted, Expected, Received, Refusal, Refusals, accept, accept_v6};
 pub use machine::{Effect, Input, Machine, Params, Why};
 pub use types::{Centis, Cidr, Dialect, Family, Preempt, Priority, Role, Span, Time, Version, Vrid};
 

@@ -18,6 +18,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::accept::Refusal;
+use super::auth;
 use super::checksum::{self, folded_sum};
 use super::{Centis, Dialect, Family, Priority, Version, Vrid};
 
@@ -88,6 +89,10 @@ pub struct Parsed<'a> {
     pub dialect: Dialect,
     /// Version 2 with a password.
     pub password: Option<Password>,
+    /// The advert itself, without a trailer.
+    pub pdu: &'a [u8],
+    /// The authentication trailer behind it.
+    pub trailer: Option<[u8; auth::LENGTH]>,
 }
 
 /// Appends the message to `out`. Those of `addresses` that are of the path's family go in, at most 255 (the count is
@@ -125,6 +130,17 @@ pub fn emit(
     message[6..HEADER].copy_from_slice(&checksum.to_be_bytes());
 }
 
+/// Puts an authentication trailer behind the one message in `message`. Over IPv6 the checksum covers it; over IPv4
+/// it does not.
+pub fn seal(message: &mut Vec<u8>, trailer: [u8; auth::LENGTH], path: Path) {
+    message.extend(trailer);
+    if Family::of(path.source) == Family::V6 && message.len() >= HEADER {
+        message[6..HEADER].fill(0);
+        let checksum = !folded_sum(message, path, Dialect::Ipv6);
+        message[6..HEADER].copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
 /// Reads one message: all the bytes behind the IP header, no more and no less.
 ///
 /// # Errors
@@ -141,18 +157,17 @@ pub fn parse(message: &[u8], path: Path) -> Result<Parsed<'_>, Refusal> {
     if version_type & 0x0F != TYPE_ADVERTISEMENT {
         return Err(Refusal::Type);
     }
-    let (addresses, data) = split(version, rest)?;
-    let width = match family {
-        Family::V4 => 4,
-        Family::V6 => 16,
-    };
-    if addresses.len() != usize::from(count) * width {
-        return Err(Refusal::Length);
-    }
+    let (width, data) = (width(family), if version == Version::V2 { AUTH_DATA } else { 0 });
+    let (pdu, trailer) = split(message, HEADER + usize::from(count) * width + data)?;
+    let (addresses, data) = rest[..pdu.len() - HEADER].split_at(usize::from(count) * width);
     if addresses.is_empty() {
         return Err(Refusal::NoAddresses);
     }
-    let dialect = checksum::dialect_of(message, path, version).ok_or(Refusal::Checksum)?;
+    let covered = match family {
+        Family::V4 => pdu,
+        Family::V6 => message,
+    };
+    let dialect = checksum::dialect_of(covered, path, version).ok_or(Refusal::Checksum)?;
     let vrid = Vrid::new(vrid).ok_or(Refusal::UnknownVrid)?;
     let (interval, password) = match version {
         // "Reserve ... MUST be set to zero on transmission and ignored on reception" (RFC 9568 §5.2.6).
@@ -161,24 +176,31 @@ pub fn parse(message: &[u8], path: Path) -> Result<Parsed<'_>, Refusal> {
     };
     let interval = interval.ok_or(Refusal::Interval)?;
     let advert = Advert { version, vrid, priority: Priority::new(priority), interval };
-    Ok(Parsed { advert, addresses, dialect, password })
+    Ok(Parsed { advert, addresses, dialect, password, pdu, trailer })
 }
 
-/// The addresses, and the authentication data of version 2.
-fn split(version: Version, rest: &[u8]) -> Result<(&[u8], Password), Refusal> {
-    match version {
-        Version::V3 => Ok((rest, [0; AUTH_DATA])),
-        Version::V2 => {
-            let (addresses, data) = rest.split_last_chunk::<AUTH_DATA>().ok_or(Refusal::Length)?;
-            Ok((addresses, *data))
-        }
+/// Bytes of an address.
+const fn width(family: Family) -> usize {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 16,
     }
 }
 
-fn password(auth_type: u8, data: Password) -> Result<Option<Password>, Refusal> {
+/// An advert of `length` bytes and the authentication trailer behind it, when there is one.
+fn split(message: &[u8], length: usize) -> Result<(&[u8], Option<[u8; auth::LENGTH]>), Refusal> {
+    let (pdu, rest) = message.split_at_checked(length).ok_or(Refusal::Length)?;
+    match rest.split_first_chunk() {
+        None if rest.is_empty() => Ok((pdu, None)),
+        Some((trailer, [])) => Ok((pdu, Some(*trailer))),
+        None | Some(_) => Err(Refusal::Length),
+    }
+}
+
+fn password(auth_type: u8, data: &[u8]) -> Result<Option<Password>, Refusal> {
     match auth_type {
         0 => Ok(None),
-        AUTH_PASS => Ok(Some(data)),
+        AUTH_PASS => data.try_into().map(Some).map_err(|_| Refusal::Length),
         _ => Err(Refusal::AuthType),
     }
 }

@@ -1,6 +1,8 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
-use crate::link::{AgentStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status};
+use crate::link::{
+    AgentStatus, AuthStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status,
+};
 use crate::vrrp::{Priority, Role, Span, Version};
 
 use super::super::terminal::{Ink, Style};
@@ -82,6 +84,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     }));
     rows.push(peer(router, now_ms));
     rows.push(line("adverts", counters(router)));
+    rows.extend(router.auth.iter().map(auth));
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
 }
 
@@ -129,6 +132,20 @@ fn quarrels(router: &RouterStatus, peer: &PeerStatus, now_ms: u64) -> bool {
     let settled = router.since_ms.saturating_add(three_adverts);
     let lately = now_ms.saturating_sub(peer.heard_ms) <= three_adverts;
     router.role == Role::Active && peer.priority != Priority::RESIGN && lately && peer.heard_ms > settled
+}
+
+/// In red when the clocks are about to drift too far apart to be believed.
+fn auth(auth: &AuthStatus) -> Vec<Cell> {
+    let AuthStatus { mode, active, window, verified, unsigned, ahead_seconds } = auth;
+    let signs = if mode.signs() { "signs with" } else { "signs nothing, accepts" };
+    let text = format!("{mode}, {signs} key {active}; {verified} verified, {unsigned} unsigned believed");
+    if ahead_seconds.unsigned_abs() <= u32::from(window.seconds()) / 2 {
+        return line("auth", text);
+    }
+    let (seconds, which) =
+        (ahead_seconds.unsigned_abs(), if *ahead_seconds > 0 { "ahead" } else { "behind" });
+    let clock = format!("our clock is {seconds} s {which} of the peer's, {window} is the limit: check NTP");
+    bad(line("auth", format!("{text}; {clock}")))
 }
 
 fn counters(router: &RouterStatus) -> String {

@@ -6,9 +6,10 @@ use super::{event, problem, status, time};
 use crate::config;
 use crate::event::{Event, Stamped};
 use crate::link::{
-    AddressStatus, AgentStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus, Report,
-    RouterStatus, ServerReport, ServerState, Status,
+    AddressStatus, AgentStatus, AuthStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus,
+    Report, RouterStatus, ServerReport, ServerState, Status,
 };
+use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
 /// 2026-11-20 15:58:56.123 UTC.
@@ -64,6 +65,7 @@ fn router() -> RouterStatus {
         adverts_sent: 80_400,
         adverts_received: 12,
         restored: 0,
+        auth: None,
     }
 }
 
@@ -386,4 +388,29 @@ error: there is no pool `apps`
 
 "#
     );
+}
+
+#[test]
+fn authentication_is_shown_and_a_clock_that_drifts_away_is_said() {
+    let mut status = healthy();
+    status.routers[0].auth = Some(AuthStatus {
+        mode: Mode::Permissive,
+        active: KeyId::new(2).expect("not zero"),
+        window: Window::new(5).expect("valid"),
+        verified: 120,
+        unsigned: 7,
+        ahead_seconds: 2,
+    });
+    let shown = |status: &Status| {
+        let text = status::text(status, NOW, Style::Plain);
+        text.lines().find(|line| line.trim_start().starts_with("auth")).map(str::trim).map(str::to_owned)
+    };
+    let auth = "auth      permissive, signs with key 2; 120 verified, 7 unsigned believed";
+    assert_eq!(shown(&status).as_deref(), Some(auth));
+    for (ahead, which) in [(3, "ahead"), (-3, "behind")] {
+        status.routers[0].auth.as_mut().expect("there is one").ahead_seconds = ahead;
+        let drifts = format!("{auth}; our clock is 3 s {which} of the peer's, 5s is the limit: check NTP");
+        assert_eq!(shown(&status), Some(drifts));
+    }
+    assert_eq!(shown(&healthy()), None);
 }

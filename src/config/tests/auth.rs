@@ -10,7 +10,7 @@ fn policy(auth: &str, interval: &str) -> (u8, Mode, u16) {
     let text =
         with("vrid = 51", &format!("vrid = 51\nadvert_interval = \"{interval}\"\nauth = {{ {auth} }}"));
     let parsed = parsed(&text);
-    assert_eq!(parsed.outline.key_files.len(), 1);
+    assert_eq!(&text[parsed.key_files[0].clone()], "\"/etc/vipd/keys\"");
     assert_eq!(parse("shown", &show(&parsed.config)).expect("valid").config, parsed.config);
     let auth = parsed.config.routers[0].auth.as_ref().expect("it is there");
     assert_eq!(auth.key_file, Path::new("/etc/vipd/keys"));
@@ -63,6 +63,19 @@ fn what_is_wrong_says_what_to_write() {
         let expected = if window == "5m1s" { "is not a length of time" } else { "a window is 1s to 300s" };
         assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
     }
+}
+
+#[test]
+fn it_does_not_go_with_a_password() {
+    let auth = "auth = { key_file = \"/etc/vipd/keys\", active = 1 }";
+    let both = format!("vrid = 51\nversion = 2\nadvert_interval = \"1s\"\npassword = \"secret\"\n{auth}");
+    assert_eq!(
+        problems(&with("vrid = 51", &both)),
+        [
+            "{ key_file = \"/etc/vipd/keys\", active = 1 }: a router has either `auth` or a `password`; remove the \
+             password: anyone on the network reads it"
+        ]
+    );
 }
 
 #[test]

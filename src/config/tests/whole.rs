@@ -7,7 +7,7 @@ use crate::vrrp::{Centis, Preempt};
 
 #[test]
 fn a_small_file_has_the_documented_defaults() {
-    let Parsed { config, warnings, outline } = parsed(SMALL);
+    let Parsed { config, warnings, outline, .. } = parsed(SMALL);
     assert_eq!(warnings, []);
     let (name, place) = &outline.interfaces[0];
     assert_eq!((name.as_str(), &SMALL[place.clone()]), ("eth0", "\"eth0\""));

@@ -29,11 +29,13 @@ mod tests;
 
 /// Bytes of a trailer.
 pub const LENGTH: usize = 28;
-/// Senders of one virtual router that are remembered. Only one node advertises, several for a moment.
-const SENDERS: usize = 8;
+/// Senders of one virtual router that are remembered. Only one node advertises, several for a moment, each from an
+/// address of each family.
+const SENDERS: usize = 16;
 
-/// Signs and verifies the adverts of one virtual router of one family on one path. Paths have one each: the copies
-/// of an advert overtake each other on the way, and what comes second is a replay.
+/// Signs and verifies the adverts of one virtual router on one path, of both families: senders are told apart by
+/// address. Paths have one each: the copies of an advert overtake each other on the way, and what comes second is a
+/// replay.
 #[derive(Clone, Debug)]
 pub struct Auth {
     policy: Policy,

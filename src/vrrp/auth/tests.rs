@@ -4,11 +4,12 @@ mod keys;
 mod random;
 mod sequences;
 mod vectors;
+mod wire;
 
 use std::net::IpAddr;
 
-use super::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, Utc, Window};
-use crate::vrrp::{Refusal, Vrid};
+use super::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, SENDERS, Utc, Window};
+use crate::vrrp::{Refusal, Version, Vrid};
 
 /// The key of the draft's images, 000102..1f.
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -31,7 +32,7 @@ fn member() -> Auth {
 
 fn from(source: &str) -> Binding {
     let source: IpAddr = source.parse().expect("an address");
-    Binding { version: 3, vrid: Vrid::new(51).expect("not zero"), source }
+    Binding { version: Version::V3, vrid: Vrid::new(51).expect("not zero"), source }
 }
 
 fn later(seconds: i32) -> Utc {

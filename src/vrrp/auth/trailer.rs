@@ -23,7 +23,7 @@ use sha2::Sha256;
 use super::LENGTH;
 use super::key::{Key, KeyId};
 use super::sequence::Sequence;
-use crate::vrrp::Vrid;
+use crate::vrrp::{Version, Vrid};
 
 /// HMAC-SHA256 truncated to 128 bits.
 const TYPE: u8 = 1;
@@ -37,8 +37,8 @@ const CHECKSUM: usize = 2;
 /// from another address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The version of VRRP, 2 or 3.
-    pub version: u8,
+    /// The version of VRRP.
+    pub version: Version,
     /// The virtual router.
     pub vrid: Vrid,
     /// The source address of the packet; its family is bound too.
@@ -49,7 +49,7 @@ impl Binding {
     /// Family, version, VRID, zero, and the address in 16 bytes, an IPv4 one in the first four.
     fn octets(self) -> [u8; 20] {
         let mut octets = [0; 20];
-        octets[1] = self.version;
+        octets[1] = self.version.number();
         octets[2] = self.vrid.get();
         match self.source {
             IpAddr::V4(address) => {

@@ -27,7 +27,7 @@ fn packet() -> Vec<u8> {
 fn judged(edit: fn(&mut Vec<u8>)) -> Result<Received, Refusal> {
     let mut packet = packet();
     edit(&mut packet);
-    accept(&packet)
+    accept(&packet).map(|accepted| accepted.advert)
 }
 
 #[test]
@@ -117,7 +117,8 @@ fn version_2_wants_the_same_interval_and_the_same_password() {
 fn ipv6_wants_a_link_local_source_and_hop_limit_255() {
     let link_local = Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 0xC8);
     let message = bytes("310a640200643f5dfe80000000000000000000000000000120010db8000000000000000000000001");
-    let received = accept_v6(link_local, wire::GROUP_V6, 255, &message).expect("nothing is wrong with it");
+    let received =
+        accept_v6(link_local, wire::GROUP_V6, 255, &message).expect("nothing is wrong with it").advert;
     assert_eq!((received.source, received.dialect), (IpAddr::V6(link_local), Dialect::Ipv6));
     assert_eq!((received.priority, received.interval), (Priority::new(100), centis(100)));
     assert_eq!(accept_v6(link_local, wire::GROUP_V6, 254, &message), Err(Refusal::Ttl));

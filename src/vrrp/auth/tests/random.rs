@@ -11,7 +11,7 @@ fn any_source() -> impl Strategy<Value = IpAddr> {
 }
 
 prop_compose! {
-    fn any_binding()(version in 2..=3_u8, vrid in 1..=255_u8, source in any_source()) -> Binding {
+    fn any_binding()(version in prop_oneof![Just(Version::V2), Just(Version::V3)], vrid in 1..=255_u8, source in any_source()) -> Binding {
         Binding { version, vrid: Vrid::new(vrid).expect("not zero"), source }
     }
 }
@@ -55,7 +55,7 @@ proptest! {
     /// after a newer one of its sender, and memory stays bounded.
     #[test]
     fn no_order_of_arrival_gets_a_replay_through(
-        arrivals in prop::collection::vec((0..12_u8, 0..8_u16, 0..3_i32), 1..200),
+        arrivals in prop::collection::vec((0..24_u8, 0..8_u16, 0..3_i32), 1..200),
     ) {
         let mut receiver = member();
         let mut newest: HashMap<u8, (i32, u16)> = HashMap::new();
@@ -72,17 +72,17 @@ proptest! {
                 }
                 Err(refusal) => prop_assert_eq!(refusal, Refusal::AuthReplay),
             }
-            prop_assert!(receiver.replay.marks.len() <= 8);
+            prop_assert!(receiver.replay.marks.len() <= SENDERS);
         }
     }
 
     /// The same, with no more senders than are remembered: what is new is believed, always.
     #[test]
-    fn what_is_new_is_believed(arrivals in prop::collection::vec((0..8_u8, 0..8_u16), 1..100)) {
+    fn what_is_new_is_believed(arrivals in prop::collection::vec((0..16_u8, 0..8_u16), 1..100)) {
         let mut receiver = member();
         let mut newest: HashMap<u8, u16> = HashMap::new();
         for (host, fraction) in arrivals {
-            let source = from(&format!("fe80::{host}"));
+            let source = from(&format!("fe80::{host:x}"));
             let trailer = member().sign(Utc { fraction, ..THEN }, source, &[0; 12]);
             let is_newer = newest.get(&host).is_none_or(|newest| fraction > *newest);
             prop_assert_eq!(receiver.verify(THEN, source, &[0; 12], trailer).is_ok(), is_newer);

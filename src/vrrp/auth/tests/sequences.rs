@@ -124,7 +124,7 @@ fn more_senders_than_are_remembered_open_no_gap() {
     for (source, trailer) in &adverts {
         assert_eq!(receiver.verify(THEN, *source, &PDU, *trailer), Ok(()));
     }
-    assert_eq!(receiver.replay.marks.len(), 8);
+    assert_eq!(receiver.replay.marks.len(), SENDERS);
     for (source, trailer) in adverts {
         assert_eq!(receiver.verify(THEN, source, &PDU, trailer), Err(Refusal::AuthReplay), "{source:?}");
     }

@@ -4,8 +4,9 @@ use super::*;
 use crate::vrrp::wire::{self, Path};
 use crate::vrrp::{Dialect, checksum};
 
-const V4: &str = "3133c801 00644402 c0000264 01010000 68000000 80000000 1b84bc4e8e43892dc6d98448f8ee2265";
-const V6: &str = "3133c801 0064a2e9 fe800000000000000000000000000100 01010000 68000000 80000000 \
+pub(super) const V4: &str =
+    "3133c801 00644402 c0000264 01010000 68000000 80000000 1b84bc4e8e43892dc6d98448f8ee2265";
+pub(super) const V6: &str = "3133c801 0064a2e9 fe800000000000000000000000000100 01010000 68000000 80000000 \
                   c8c56146ebfd66ee10ec4d8186461b78";
 
 /// Where a byte of the IPv6 image is: in the advert, and in the trailer behind its 24 bytes.
@@ -60,7 +61,7 @@ fn a_signature_is_worth_nothing_elsewhere() {
     let image: [u8; TRAILER + LENGTH] = octets(V6);
     let good = from("fe80::10");
     let vrid = Vrid::new(52).expect("not zero");
-    for binding in [from("fe80::20"), Binding { vrid, ..good }, Binding { version: 2, ..good }] {
+    for binding in [from("fe80::20"), Binding { vrid, ..good }, Binding { version: Version::V2, ..good }] {
         assert_eq!(judge(&mut member(), THEN, binding, &image), Err(Refusal::AuthForged), "{binding:?}");
     }
     // An IPv4 address and the IPv6 address of the same leading bytes are not the same sender.
@@ -100,7 +101,7 @@ fn the_checksum_of_ipv4_leaves_the_trailer_out_and_that_of_ipv6_covers_it() {
     assert_ne!(checksum::folded_sum(&image[..TRAILER], path, Dialect::Ipv6), 0xFFFF);
 }
 
-fn path(source: &str, destination: &str) -> Path {
+pub(super) fn path(source: &str, destination: &str) -> Path {
     let [source, destination] = [source, destination].map(|end| end.parse().expect("an address"));
     Path { source, destination }
 }
@@ -109,7 +110,7 @@ fn path(source: &str, destination: &str) -> Path {
 fn version_2_is_signed_and_believed_as_well() {
     // RFC 3768, VRID 51, 1 s: the eight zero bytes of its authentication data are part of the advert.
     let pdu: [u8; 20] = octets("21331e01 0001b5c5 0a000105 0000000000000000");
-    let source = Binding { version: 2, ..from("10.0.1.9") };
+    let source = Binding { version: Version::V2, ..from("10.0.1.9") };
     let trailer = member().sign(THEN, source, &pdu);
     assert_eq!(member().verify(THEN, source, &pdu, trailer), Ok(()));
     let mut damaged = pdu;
