@@ -22,7 +22,12 @@ const LB2: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
 /// A pair whose nodes enforce authentication, each with the key 1 that `key` gives it. None runs yet.
 fn pair(key: impl Fn(&str) -> &'static str) -> Pair {
-    let pair = Pair::hosts();
+    pair_with(str::to_owned, key)
+}
+
+/// The same, with another config to begin with.
+fn pair_with(edit: impl FnOnce(&str) -> String, key: impl Fn(&str) -> &'static str) -> Pair {
+    let pair = Pair::hosts_with(edit);
     for node in NODES {
         let file = pair.key_file(node, &format!("1 {}\n", key(node)));
         let auth = format!("vrid = 51\nauth = {{ key_file = {file:?}, active = 1 }}");
@@ -107,6 +112,31 @@ fn with_authentication_enforced_the_address_moves_as_without() {
     pair.moved_to("lb1", started);
     pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("it yields");
     assert_eq!(pair.node("lb2").status().expect("a status").refused, []);
+}
+
+#[test]
+fn both_families_unicast_and_version_2_are_signed_as_well() {
+    let both = |config: &str| config.replace("24\"]", "24\", \"2001:db8::100/64\"]");
+    let unicast = |config: &str| config.replace("[[vrrp]]", "[[vrrp]]\ntransport = \"unicast\"");
+    let version_2 = |config: &str| {
+        let config = config.replace("[[vrrp]]", "[[vrrp]]\nversion = 2");
+        config.replace("advert_interval = \"100ms\"", "advert_interval = \"1s\"")
+    };
+    let edits: [&dyn Fn(&str) -> String; 3] = [&both, &unicast, &version_2];
+    for edit in edits {
+        let mut pair = pair_with(edit, |_| OURS);
+        pair.start_nodes(&NODES);
+        pair.settle();
+        let status = pair
+            .node("lb2")
+            .wait_for("verified adverts", PATIENCE, |status| verified(status) > 3)
+            .expect("heard");
+        assert_eq!(status.routers[0].adverts_received, verified(&status), "on every wire");
+        assert_eq!(status.refused, []);
+        pair.node("lb1").signal(Signal::SIGTERM).expect("signalled");
+        let lb2 = pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("it takes over");
+        assert!(lb2.routers[0].why.contains("gave it up"), "{}", lb2.routers[0].why);
+    }
 }
 
 #[test]
