@@ -4,7 +4,7 @@
 //! cannot make the two disagree.
 
 use std::io::{self, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -153,6 +153,7 @@ impl Keeper {
     /// `/proc/self/exe` is the binary that runs, even when the file was replaced by an upgrade.
     fn spawn(&self) -> io::Result<(Child, PidFd)> {
         let mut child = Command::new("/proc/self/exe")
+            .arg0("vipd")
             .args(["proxy", "--config", "-", "--node", &self.launch.node, "--runtime-dir"])
             .arg(&self.launch.runtime_dir)
             .env_remove("NOTIFY_SOCKET")
