@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use vipd::agent::Flight;
 use vipd::event::Event;
 use vipd::lab::{Frame, Moment};
 use vipd::link::ServerState;
-use vipd::vrrp::{Cidr, Role};
+use vipd::vrrp::{Cidr, Effect, Role};
 
 #[path = "failover/authentic.rs"]
 mod authentic;
@@ -119,6 +120,32 @@ fn a_stopped_agent_wakes_up_listens_first_and_there_is_one_holder_again() {
     assert!(first.at.since(woken) > Duration::from_millis(300), "after {:?}", first.at.since(woken));
     pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("lb2 yields");
     pair.held_by("lb1");
+}
+
+#[test]
+fn what_the_flight_recorder_has_plays_again_to_the_same_effects() {
+    let mut pair = Pair::serving();
+    pair.node("lb1").handover(false).expect("lb2 takes over");
+    // On demand.
+    let output = pair.vipd("lb2", &["debug", "dump"]);
+    assert!(output.status.success(), "{output:?}");
+    let flight: Flight = serde_json::from_slice(&output.stdout).expect("JSON");
+    let machines = flight.dump.replay().expect("the same effects");
+    assert_eq!((flight.node.as_str(), machines[0].role()), ("lb2", Role::Active));
+    let moves = |effect: &&Effect| matches!(effect, Effect::Moved { .. });
+    let told: Vec<_> = flight.dump.entries.iter().flat_map(|entry| &entry.effects).filter(moves).collect();
+    assert!(matches!(told.last(), Some(Effect::Moved { from: Role::Backup, to: Role::Active, .. })));
+
+    // By itself at each transition, the last one included when the agent ends.
+    pair.node("lb2").signal(Signal::SIGTERM).expect("signalled");
+    pair.node_mut("lb2").process().wait(PATIENCE).expect("waited").expect("it ends");
+    let dir = pair.lab.dir().join("lb2/state/flight");
+    let files = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("a file").path());
+    let last = files.max().expect("at least one");
+    let text = std::fs::read(last).expect("readable");
+    let flight: Flight = serde_json::from_slice(&text).expect("JSON");
+    let machines = flight.dump.replay().expect("the same effects");
+    assert_eq!(machines[0].role(), Role::Initialize);
 }
 
 #[test]

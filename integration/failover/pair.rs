@@ -161,10 +161,15 @@ impl Pair {
 
     /// What `vipd release` as the service manager calls it after the agent has died.
     pub(crate) fn release(&self, name: &str) -> Output {
+        self.vipd(name, &["release"])
+    }
+
+    /// What a command says on a host.
+    pub(crate) fn vipd(&self, name: &str, arguments: &[&str]) -> Output {
         let runtime_dir = self.lab.dir().join(name).join("run");
         let Setup { binary, config } = self.setup(name);
         let mut command = Command::new(binary);
-        command.arg("release").arg("--config").arg(config).args(["--node", name]);
+        command.args(arguments).arg("--config").arg(config).args(["--node", name]);
         command.arg("--runtime-dir").arg(runtime_dir);
         self.lab.host(name).run(|| command.output()).expect("a thread there").expect("the program")
     }

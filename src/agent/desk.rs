@@ -16,6 +16,7 @@ use crate::net::clock;
 use crate::vrrp::Role;
 
 use super::child::Keeper;
+use super::flight::{Archive, Flight};
 use super::handover::Handover;
 use super::server::{Asked, Caller};
 
@@ -30,6 +31,7 @@ pub(crate) struct Desk {
     pub(crate) signals: Signals,
     pub(crate) watchers: Vec<mpsc::Sender<Reply>>,
     pub(crate) handovers: Vec<Handover>,
+    pub(crate) archive: Option<Archive>,
 }
 
 /// The signals that the agent listens to.
@@ -117,10 +119,14 @@ impl Desk {
                 return Ok(());
             }
             Request::Report(report) => return self.reported(report, from).await,
-            Request::Handover { .. } | Request::Release if !may_command(from) => {
+            Request::Handover { .. } | Request::Release | Request::Dump if !may_command(from) => {
                 Reply::Forbidden { why: "only root may do that: try again with sudo".to_owned() }
             }
             Request::Release => self.release().await?,
+            Request::Dump => {
+                send_dump(self.flight(), reply);
+                return Ok(());
+            }
             Request::Handover { router, undo } => match self.pick(router.as_deref()) {
                 Err(why) => Reply::Refused { why },
                 Ok(routers) if undo => self.undo(&routers).await?,
@@ -195,9 +201,21 @@ impl Desk {
             self.say(event);
         }
         if moved {
+            if let Some(archive) = &self.archive {
+                archive.keep(self.flight());
+            }
             let roles = self.ha.status().into_iter().map(|router| format!("{} {}", router.name, router.role));
             let line = roles.collect::<Vec<_>>().join(", ");
             let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)]);
+        }
+    }
+
+    fn flight(&self) -> Flight {
+        Flight {
+            node: self.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            at_ms: clock::wall_ms(),
+            dump: self.ha.dump(),
         }
     }
 
@@ -223,6 +241,14 @@ impl Desk {
     pub(super) fn is_active(&self, router: usize) -> bool {
         self.ha.status().get(router).is_some_and(|status| status.role == Role::Active)
     }
+}
+
+/// Off the loop: it takes milliseconds to write half a megabyte of JSON.
+fn send_dump(flight: Flight, reply: mpsc::Sender<Reply>) {
+    tokio::task::spawn_blocking(move || {
+        let json = serde_json::to_string(&flight).unwrap_or_default();
+        let _gone = reply.try_send(Reply::Dump { json });
+    });
 }
 
 /// Root, or the user that the agent itself runs as.

@@ -6,6 +6,7 @@
 mod backoff;
 mod child;
 mod desk;
+mod flight;
 mod handover;
 mod release;
 mod server;
@@ -25,7 +26,9 @@ use crate::vrrp::auth::Auth;
 
 use child::{Keeper, Launch};
 use desk::{Desk, Signals};
+use flight::Archive;
 
+pub use flight::Flight;
 pub use release::{Released, release};
 
 /// Questions that may wait for the desk.
@@ -44,6 +47,8 @@ pub struct Options {
     pub auths: Vec<Option<Auth>>,
     /// Where `agent.sock` goes.
     pub runtime_dir: PathBuf,
+    /// Where the flight recorder keeps its dumps; `None`: nowhere.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// Why the agent could not start or go on.
@@ -98,7 +103,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
-    let Options { config, config_text, node, auths, runtime_dir } = options;
+    let Options { config, config_text, node, auths, runtime_dir, state_dir } = options;
     let name = config.nodes[node].name.clone();
     let (desk, asked) = mpsc::channel(QUESTIONS);
     let socket = server::serve(&runtime_dir, desk).map_err(|error| socket_error(&runtime_dir, &error))?;
@@ -116,6 +121,7 @@ async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
         signals: Signals::listen().map_err(failed)?,
         watchers: Vec::new(),
         handovers: Vec::new(),
+        archive: state_dir.map(|dir| Archive::open(dir.join("flight"))).transpose().map_err(failed)?,
     };
     let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let ended = desk.run().await.map_err(failed);

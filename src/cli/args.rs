@@ -165,14 +165,20 @@ impl Global {
         self.runtime_dir_or(std::env::var_os("RUNTIME_DIRECTORY"))
     }
 
-    fn runtime_dir_or(&self, variable: Option<OsString>) -> PathBuf {
-        let from_systemd = || {
-            // systemd.exec(5): several directories are separated by colons.
-            let all = variable.filter(|value| !value.is_empty())?.into_string().ok()?;
-            all.split(':').next().map(PathBuf::from)
-        };
-        self.runtime_dir.clone().or_else(from_systemd).unwrap_or_else(|| PathBuf::from("/run/vipd"))
+    /// Where state is kept over restarts: what systemd made for the service. Nowhere without it.
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        first_dir(std::env::var_os("STATE_DIRECTORY"))
     }
+
+    fn runtime_dir_or(&self, variable: Option<OsString>) -> PathBuf {
+        self.runtime_dir.clone().or_else(|| first_dir(variable)).unwrap_or_else(|| PathBuf::from("/run/vipd"))
+    }
+}
+
+/// systemd.exec(5): several directories are separated by colons.
+fn first_dir(variable: Option<OsString>) -> Option<PathBuf> {
+    let all = variable.filter(|value| !value.is_empty())?.into_string().ok()?;
+    all.split(':').next().map(PathBuf::from)
 }
 
 /// What vipd can be told to do.
@@ -196,9 +202,21 @@ pub(crate) enum Command {
     /// Build a pair in network namespaces, break it in every way and measure the takeovers.
     #[command(after_help = LAB_EXAMPLES)]
     Lab(LabOptions),
+    /// For those who look into the daemon.
+    #[command(hide = true, subcommand)]
+    Debug(Debug),
     /// The data plane: a child of `run`.
     #[command(hide = true)]
     Proxy,
+}
+
+/// `vipd debug`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Debug {
+    /// Print the flight recorder: the last inputs of the state machines and their effects, as JSON. Those of the last
+    /// transitions are in $STATE_DIRECTORY/flight, usually /var/lib/vipd/flight.
+    #[command(after_help = EXIT_CODES)]
+    Dump,
 }
 
 /// `vipd check`.

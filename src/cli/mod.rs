@@ -7,6 +7,7 @@
 mod args;
 mod check;
 mod client;
+mod debug;
 mod exit;
 mod handover;
 mod keys;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Handover(options) => handover::handover(&global, options),
         Command::Release => release::release(&global),
         Command::Lab(options) => return lab::lab(&options),
+        Command::Debug(what) => debug::debug(&global, &what),
         Command::Proxy => proxy::proxy(&global),
     };
     match outcome {

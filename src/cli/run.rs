@@ -11,8 +11,8 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     let setup = setup::node(global)?;
     let auths = keys::load(&setup)?;
     let setup::Setup { config, text, node, .. } = setup;
-    let runtime_dir = global.runtime_dir();
-    let options = agent::Options { config, config_text: text, node, auths, runtime_dir };
+    let (runtime_dir, state_dir) = (global.runtime_dir(), global.state_dir());
+    let options = agent::Options { config, config_text: text, node, auths, runtime_dir, state_dir };
     agent::run(options).map_err(|error| failure(&error))
 }
 

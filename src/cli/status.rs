@@ -29,7 +29,11 @@ pub(crate) fn status(global: &Global, options: &StatusOptions) -> Result<(), Fai
         (true, false) if stdout().is_terminal() => redraw(global),
         (true, false) => follow(global, |reply| match reply {
             Reply::Event(stamped) => Some(event::line(stamped)),
-            Reply::Status(_) | Reply::Done { .. } | Reply::Refused { .. } | Reply::Forbidden { .. } => None,
+            Reply::Status(_)
+            | Reply::Dump { .. }
+            | Reply::Done { .. }
+            | Reply::Refused { .. }
+            | Reply::Forbidden { .. } => None,
         }),
     }
 }
@@ -55,7 +59,7 @@ fn follow(global: &Global, line: impl Fn(&Reply) -> Option<String>) -> Result<()
         match &reply {
             Reply::Refused { why } => return Err(Failure::new(Exit::Failed, why)),
             Reply::Forbidden { why } => return Err(Failure::new(Exit::Privilege, why)),
-            Reply::Status(_) | Reply::Event(_) | Reply::Done { .. } => {}
+            Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {}
         }
         if let Some(line) = line(&reply) {
             let mut out = stdout().lock();
@@ -108,7 +112,9 @@ fn ask(client: &mut Client) -> Result<Status, Failure> {
         Reply::Status(status) => Ok(*status),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
         Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Event(_) | Reply::Done { .. } => Err(client.strange("an answer to another question")),
+        Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {
+            Err(client.strange("an answer to another question"))
+        }
     }
 }
 

@@ -92,7 +92,7 @@ fn hear(read: io::Result<usize>, heard: &mut Vec<u8>) -> Result<(), Ended> {
         let line: Vec<_> = heard.drain(..=end).collect();
         match frame::decode(&line).map_err(Ended::Broken)? {
             Reply::Refused { why } | Reply::Forbidden { why } => return Err(Ended::Broken(why)),
-            Reply::Status(_) | Reply::Event(_) | Reply::Done { .. } => {}
+            Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {}
         }
     }
     if heard.len() > MAX_REPLY {

@@ -20,6 +20,7 @@ use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time};
 use super::instance::Instance;
 use super::lag::Lag;
 use super::perform::Hands;
+use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
 use super::track::{self, DataPlane, Link};
 use super::vip;
@@ -56,6 +57,7 @@ pub struct Ha {
     /// When the alarm was to ring, until it has been served.
     due: Option<Time>,
     lag: Lag,
+    recorder: Recorder,
     events: Vec<Event>,
 }
 
@@ -73,10 +75,12 @@ impl Ha {
     ) -> io::Result<Self> {
         debug_assert_eq!(config.routers.len(), auths.len());
         let instances = config.routers.iter().zip(auths);
-        let instances = instances.map(|(router, auth)| Instance::new(&config, node, router, auth));
+        let instances: Vec<_> =
+            instances.map(|(router, auth)| Instance::new(&config, node, router, auth)).collect();
         let addresses = config.routers.iter().flat_map(|router| &router.addresses);
         let mut ha = Self {
-            instances: instances.collect(),
+            recorder: Recorder::new(instances.iter().map(Instance::recorded).collect()),
+            instances,
             service: addresses.map(|cidr| cidr.address).collect(),
             hands: Hands::open(&config.routers)?,
             // Subscribed before the first look, so that no change falls between.
@@ -189,6 +193,11 @@ impl Ha {
         self.lag.status()
     }
 
+    /// What the flight recorder has.
+    pub fn dump(&self) -> Dump {
+        self.recorder.dump()
+    }
+
     /// What happened since it was asked last.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
@@ -297,11 +306,15 @@ impl Ha {
     async fn feed(&mut self, now: Time, position: usize, input: Input) {
         let instance = &mut self.instances[position];
         let mut effects: Vec<Effect> = Vec::new();
-        instance.machine.handle(now, input, &mut effects);
+        let mut handle = |instance: &mut Instance, input, effects: &mut Vec<Effect>| {
+            instance.machine.handle(now, input, effects);
+            self.recorder.note(now, position, input, effects);
+        };
+        handle(instance, input, &mut effects);
         if let Err(why) = self.hands.perform(instance, &effects, &mut self.events).await {
             instance.refuse(now, why);
             effects.clear();
-            instance.machine.handle(now, Input::Fault, &mut effects);
+            handle(instance, Input::Fault, &mut effects);
             let _released = self.hands.perform(instance, &effects, &mut self.events).await;
         }
         debug_assert!(instance.machine.role() != Role::Initialize || instance.machine.deadline().is_none());

@@ -11,6 +11,7 @@ use crate::vrrp::{
     Accepted, Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
 };
 
+use super::recorder::Recorded;
 use super::track::{Link, Track, Verdict};
 
 /// When an address that the kernel refused is tried again.
@@ -185,6 +186,11 @@ impl Instance {
                 heard_ms: clock::wall_ms(),
             });
         }
+    }
+
+    /// As the flight recorder begins with it.
+    pub(crate) fn recorded(&self) -> Recorded {
+        Recorded { name: self.router.name.clone(), machine: self.machine.clone() }
     }
 
     pub(crate) fn status(&self) -> RouterStatus {

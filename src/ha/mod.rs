@@ -8,6 +8,7 @@ mod flood;
 mod instance;
 mod lag;
 mod perform;
+mod recorder;
 mod refusing;
 mod release;
 mod track;
@@ -15,6 +16,7 @@ mod vip;
 mod wires;
 
 pub use driver::{Ha, Wake};
+pub use recorder::{Dump, Entry, Recorded};
 pub use release::release;
 pub use track::DataPlane;
 pub use vip::Removed;

@@ -69,6 +69,7 @@ impl Node {
         let mut command = Command::new(&setup.binary);
         command.arg("run").arg("--config").arg(&setup.config).args(["--node", name]);
         command.arg("--runtime-dir").arg(&runtime_dir).env("NOTIFY_SOCKET", &ready.path);
+        command.env("STATE_DIRECTORY", dir.join("state"));
         let process = Process::start(lab.host(name), &mut command, &dir.join("vipd.log"))?;
         let node = Self { name: name.to_owned(), process, runtime_dir, events: Journal::new() };
         if let Err(why) = ready.wait(&node.process) {
@@ -111,6 +112,7 @@ impl Node {
         match self.ask(&Request::Status)? {
             Reply::Status(status) => Ok(*status),
             other @ (Reply::Event(_)
+            | Reply::Dump { .. }
             | Reply::Done { .. }
             | Reply::Refused { .. }
             | Reply::Forbidden { .. }) => {
@@ -129,7 +131,7 @@ impl Node {
             Reply::Refused { why } | Reply::Forbidden { why } => {
                 Err(Error::new(format!("{} refused the handover: {why}", self.name)))
             }
-            other @ (Reply::Event(_) | Reply::Status(_)) => {
+            other @ (Reply::Event(_) | Reply::Dump { .. } | Reply::Status(_)) => {
                 Err(Error::new(format!("{} answered Handover with {other:?}", self.name)))
             }
         }

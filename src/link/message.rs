@@ -28,6 +28,8 @@ pub enum Request {
     },
     /// Give the addresses up and take no part until a `Handover` with `undo`. Root or the agent's own user only.
     Release,
+    /// What the flight recorder has. Root or the agent's own user only.
+    Dump,
     /// The data plane's health. From the agent's own proxy process only.
     Report(Report),
 }
@@ -40,6 +42,11 @@ pub enum Reply {
     Status(Box<Status>),
     /// To `Watch`, once for everything that happens.
     Event(Stamped),
+    /// To `Dump`: a `Flight` as JSON. Made by another thread than the one that answers.
+    Dump {
+        /// The JSON.
+        json: String,
+    },
     /// The command was carried out.
     Done {
         /// What was done, for a human.

@@ -6,11 +6,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::auth::{self, Auth, Binding, Utc};
+use serde::{Deserialize, Serialize};
+
 use super::wire::{self, Password, Path};
 use super::{Centis, Dialect, Priority, Version, Vrid};
 
 /// An advert that passed every check that needs no config; [`Received::fits`] asks the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
     /// Source address: the sender's primary or link-local address.
     pub source: IpAddr,
@@ -26,7 +28,8 @@ pub struct Received {
     pub interval: Centis,
     /// The checksum dialect that the sender speaks.
     pub dialect: Dialect,
-    /// The password of version 2, if it has one.
+    /// The password of version 2, if it has one. Decides nothing once the advert is believed, and is written nowhere.
+    #[serde(skip)]
     pub password: Option<Password>,
 }
 

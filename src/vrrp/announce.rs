@@ -1,6 +1,8 @@
 //! When the addresses are announced: at once, four times more within the same half second because a switch may
 //! lose one, and once after five seconds because a port may still have been learning (spanning tree, LACP).
 
+use serde::{Deserialize, Serialize};
+
 use super::{Span, Time};
 
 /// From one announcement to the next.
@@ -13,7 +15,7 @@ const PAUSES: [Span; 5] = [
 ];
 
 /// The announcements that follow the first one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Announcements {
     next: Option<Time>,
     done: usize,

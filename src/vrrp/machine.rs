@@ -20,13 +20,15 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::announce::Announcements;
 use super::stall;
 use super::timing::{active_down_interval, skew_time};
 use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
 
 /// What a virtual router is configured with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
     /// The protocol version: version 2 has another Skew_Time and learns no interval.
     pub version: Version,
@@ -37,7 +39,8 @@ pub struct Params {
 }
 
 /// Everything that can happen to a virtual router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Input {
     /// It may take part: the interface is up and has this primary address.
     Startup {
@@ -57,7 +60,8 @@ pub enum Input {
 }
 
 /// What is to be done, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Send an ADVERTISEMENT with this priority.
     SendAdvert(Priority),
@@ -79,7 +83,8 @@ pub enum Effect {
 }
 
 /// Why a role changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Why {
     /// The router may take part.
     Started,
@@ -103,7 +108,8 @@ pub enum Why {
     HigherAddress(IpAddr),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum State {
     Initialize,
     Backup(Watch),
@@ -111,7 +117,7 @@ enum State {
 }
 
 /// A Backup's view of the Active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Watch {
     /// Our own primary address.
     source: IpAddr,
@@ -169,7 +175,7 @@ const fn wire_of(source: IpAddr) -> usize {
 }
 
 /// One virtual router on this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     params: Params,
     priority: Priority,
