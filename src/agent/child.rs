@@ -4,12 +4,11 @@
 //! cannot make the two disagree.
 
 use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::event::Event;
@@ -18,6 +17,7 @@ use crate::link::{ProxyStatus, Report};
 use crate::net::clock;
 use crate::net::parent;
 use crate::net::pidfd::PidFd;
+use crate::net::program::describe;
 use crate::vrrp::{Span, Time};
 
 use super::backoff::Backoff;
@@ -165,16 +165,5 @@ impl Keeper {
             stdin.write_all(self.launch.config_text.as_bytes())?;
         }
         Ok((child, pidfd))
-    }
-}
-
-/// `was killed by SIGKILL`, `exited with code 1`.
-fn describe(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => match Signal::try_from(signal) {
-            Ok(signal) => format!("was killed by {signal}"),
-            Err(_) => format!("was killed by signal {signal}"),
-        },
-        (None, code) => format!("exited with code {}", code.unwrap_or(-1)),
     }
 }
