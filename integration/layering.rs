@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["vrrp"]),
     ("link", &["event", "vrrp"]),
     ("net", &["vrrp"]),
-    ("ha", &["config", "event", "link", "net", "vrrp"]),
+    ("ha", &["config", "event", "link", "net", "pool", "vrrp"]),
     ("check", &["config", "event", "net", "pool", "vrrp"]),
     ("proxy", &["config", "http", "net", "pool", "vrrp"]),
     ("agent", &["config", "event", "ha", "link", "net", "vrrp"]),

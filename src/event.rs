@@ -55,6 +55,34 @@ pub enum Event {
         /// The kernel's words and what to do.
         why: String,
     },
+    /// Something that a router depends on stands differently.
+    Tracked {
+        /// The router's name.
+        router: String,
+        /// What it depends on.
+        tracker: String,
+        /// Whether it is as it should be.
+        passes: bool,
+        /// What that does to the router, a few words.
+        effect: String,
+        /// What was seen, a few words.
+        why: String,
+    },
+    /// A router's hook was told of a transition.
+    Hooked {
+        /// The router's name.
+        router: String,
+        /// Which transition, counted from 1 since the agent was started.
+        sequence: u64,
+        /// The role that the router went to.
+        to: Role,
+        /// Whether it ended with exit code 0.
+        succeeded: bool,
+        /// How it ended, with the first line that it said.
+        how: String,
+        /// How long it took, milliseconds.
+        took_ms: u64,
+    },
     /// The proxy process was started.
     ProxyStarted {
         /// Its process id.
@@ -101,12 +129,16 @@ impl Event {
             Self::AddressFailed { .. }
             | Self::ProxyDied { .. }
             | Self::ServerDown { .. }
+            | Self::Tracked { passes: false, .. }
+            | Self::Hooked { succeeded: false, .. }
             | Self::Restored { .. } => {
                 tracing::warn!("{self}");
             }
             Self::Moved { .. }
             | Self::Competes { .. }
             | Self::TakesNoPart { .. }
+            | Self::Tracked { .. }
+            | Self::Hooked { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
             | Self::ServerUp { .. } => tracing::info!("{self}"),
@@ -124,6 +156,13 @@ impl fmt::Display for Event {
                 write!(f, "{router}: {address} had been removed by someone else, put back")
             }
             Self::AddressFailed { router, address, why } => write!(f, "{router}: {address}: {why}"),
+            Self::Tracked { router, tracker, passes, effect, why } => {
+                let verb = if *passes { "passes" } else { "fails" };
+                write!(f, "{router}: {tracker} {verb}, {effect}: {why}")
+            }
+            Self::Hooked { router, sequence, to, how, took_ms, .. } => {
+                write!(f, "{router}: hook for {to} (number {sequence}) {how}, after {took_ms} ms")
+            }
             Self::ProxyStarted { pid } => write!(f, "proxy started, pid {pid}"),
             Self::ProxyReady { pid } => write!(f, "proxy listens, pid {pid}"),
             Self::ProxyDied { pid, how, restart_ms } => {

@@ -4,20 +4,21 @@
 
 use std::io;
 
-use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use tokio::{join, select};
 
 use crate::event::{Event, Stamped};
-use crate::ha::{DataPlane, Ha, Wake};
-use crate::link::{AgentStatus, Reply, Report, Request, Status};
+use crate::ha::{DataPlane, Found, Ha, Scouts, Wake};
+use crate::link::{AgentStatus, Reply, Report, Request, RouterStatus, Status};
 use crate::net::clock;
 use crate::vrrp::Role;
 
 use super::child::Keeper;
 use super::flight::{Archive, Flight};
 use super::handover::Handover;
+use super::hooks::{Hooks, Ran};
 use super::server::{Asked, Caller};
 
 /// What the desk works with.
@@ -27,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) privileges: AgentStatus,
     pub(crate) ha: Ha,
     pub(crate) proxy: Option<Keeper>,
+    pub(crate) scouts: Scouts,
+    pub(crate) hooks: Hooks,
     pub(crate) asked: mpsc::Receiver<Asked>,
     pub(crate) signals: Signals,
     pub(crate) watchers: Vec<mpsc::Sender<Reply>>,
@@ -63,6 +66,8 @@ impl Signals {
 enum Happened {
     Ha(Wake),
     Proxy,
+    Found(Found),
+    Hooked(Ran),
     Asked(Asked),
     Stop(bool),
     Deadline,
@@ -76,6 +81,11 @@ impl Desk {
             match self.next().await? {
                 Happened::Ha(wake) => self.ha.turn(wake).await?,
                 Happened::Proxy => self.proxy_changed().await?,
+                Happened::Found(found) => self.ha.set_tracker(found).await?,
+                Happened::Hooked(ran) => {
+                    let ended = self.hooks.note(ran, &self.ha.status());
+                    ended.into_iter().for_each(|event| self.say(event));
+                }
                 Happened::Asked(asked) => self.answer(asked).await?,
                 Happened::Stop(true) => return self.stop().await,
                 Happened::Stop(false) => {
@@ -93,6 +103,8 @@ impl Desk {
         select! {
             wake = self.ha.ready() => wake.map(Happened::Ha),
             changed = proxy_change(self.proxy.as_ref()) => changed.map(|()| Happened::Proxy),
+            found = self.scouts.next() => Ok(Happened::Found(found)),
+            ran = self.hooks.ran() => Ok(Happened::Hooked(ran)),
             Some(asked) = self.asked.recv() => Ok(Happened::Asked(asked)),
             stop = self.signals.stop() => Ok(Happened::Stop(stop)),
             () = until(deadline) => Ok(Happened::Deadline),
@@ -170,10 +182,15 @@ impl Desk {
         let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         self.ha.stop().await;
         self.tell();
-        match &mut self.proxy {
-            Some(proxy) => proxy.stop().await,
-            None => Ok(()),
-        }
+        let routers = self.ha.status();
+        let proxy = async {
+            match &mut self.proxy {
+                Some(proxy) => proxy.stop().await,
+                None => Ok(()),
+            }
+        };
+        let (stopped, ()) = join!(proxy, self.hooks.finish(&routers));
+        stopped
     }
 
     fn status(&self) -> Status {
@@ -187,16 +204,27 @@ impl Desk {
                 lag: self.ha.lag(),
                 ..self.privileges.clone()
             },
-            routers: self.ha.status(),
+            routers: self.routers(),
             proxy: self.proxy.as_ref().map(Keeper::status),
             refused: self.ha.refused(),
         }
     }
 
-    /// Tells the log, the watchers and the service manager what the routers went through.
+    fn routers(&self) -> Vec<RouterStatus> {
+        let mut routers = self.ha.status();
+        for (position, router) in routers.iter_mut().enumerate() {
+            router.hook = self.hooks.latest(position);
+        }
+        routers
+    }
+
+    /// Tells the log, the watchers, the hooks and the service manager what the routers went through.
     fn tell(&mut self) {
         let events = self.ha.take_events();
         let moved = events.iter().any(|event| matches!(event, Event::Moved { .. }));
+        if moved {
+            self.tell_hooks(&events);
+        }
         for event in events {
             self.say(event);
         }
@@ -216,6 +244,17 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             at_ms: clock::wall_ms(),
             dump: self.ha.dump(),
+        }
+    }
+
+    fn tell_hooks(&mut self, events: &[Event]) {
+        let routers = self.ha.status();
+        for event in events {
+            if let Event::Moved { router, from, to, why } = event
+                && let Some(position) = routers.iter().position(|status| status.name == *router)
+            {
+                self.hooks.moved(position, &routers[position], *from, *to, why);
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! The agent process: wiring, `agent.sock`, and the proxy as its child.
 //!
 //! Small, boring, privileged, never busy: one thread, which must never parse a request of a user or wait for the
-//! proxy.
+//! proxy, or for a script of a tracker or a hook.
 
 mod backoff;
 mod child;
 mod desk;
 mod flight;
 mod handover;
+mod hooks;
 mod release;
 mod server;
 
@@ -19,7 +20,7 @@ use caps::{CapSet, Capability};
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::ha::{DataPlane, Ha};
+use crate::ha::{DataPlane, Ha, Scouts};
 use crate::link::AgentStatus;
 use crate::net::{clock, realtime};
 use crate::vrrp::auth::Auth;
@@ -27,9 +28,15 @@ use crate::vrrp::auth::Auth;
 use child::{Keeper, Launch};
 use desk::{Desk, Signals};
 use flight::Archive;
+use hooks::Hooks;
 
 pub use flight::Flight;
 pub use release::{Released, release};
+
+/// Threads that start scripts and read files for trackers; others wait for one of them.
+const BLOCKING_THREADS: usize = 16;
+/// A name service's plug-ins run on it too; it may be locked in memory.
+const BLOCKING_STACK: usize = 512 << 10;
 
 /// Questions that may wait for the desk.
 const QUESTIONS: usize = 64;
@@ -78,7 +85,11 @@ impl std::error::Error for Error {}
 pub fn run(options: Options) -> Result<(), Error> {
     require(&[Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW])?;
     let privileges = take_precedence();
-    runtime()?.block_on(serve(options, privileges))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(serve(options, privileges));
+    // A script whose file system hangs must not keep us.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Real time and locked memory, as far as the kernel grants them; the agent works without.
@@ -98,6 +109,8 @@ fn take_precedence() -> AgentStatus {
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_stack_size(BLOCKING_STACK)
         .build()
         .map_err(|error| Error::Failed(format!("no event loop: {error}")))
 }
@@ -111,7 +124,10 @@ async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
     let proxy = (!config.frontends.is_empty()).then(|| Keeper::new(launch));
     let plane = if proxy.is_some() { DataPlane::Starting } else { DataPlane::NotNeeded };
     let failed = |error: io::Error| Error::Failed(format!("the agent cannot go on: {error}"));
+    let scouts = Scouts::send_out(&config, node);
     let mut desk = Desk {
+        hooks: Hooks::new(&config, node),
+        scouts,
         node: name,
         started_ms: clock::wall_ms(),
         privileges,

@@ -1,8 +1,11 @@
 //! `vipd check`: is the config right, also for this machine?
 
 use std::io::{Write, stderr, stdout};
+use std::path::Path;
 
-use crate::config::{self, Config, Outline, Problem, Severity, Unidentified, nearest};
+use crate::config::{self, Config, Outline, Problem, Program, Severity, Unidentified, nearest};
+use crate::net::program::account;
+use crate::net::trusted;
 
 use super::args::{CheckOptions, Global};
 use super::exit::{Exit, Failure};
@@ -17,12 +20,13 @@ pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failu
     let (file_name, text) = setup::read(global)?;
     let (config, mut problems, outline, key_files) = match config::parse(&file_name, &text) {
         Ok(parsed) => (Some(parsed.config), parsed.warnings, parsed.outline, parsed.key_files),
-        Err(errors) => (None, errors.problems, errors.outline, Vec::new()),
+        Err(errors) => (None, errors.problems, *errors.outline, Vec::new()),
     };
     let identified = machine::identify(&outline, global);
     if identified.is_ok() {
         problems.extend(missing_interfaces(&outline, &machine::interfaces()));
         problems.extend(config.iter().flat_map(|config| keys::problems(config, &key_files)));
+        problems.extend(unfit_programs(&outline));
         problems.sort_by_key(|problem| problem.place.start);
     }
     let report = report(&file_name, &text, &problems, Style::of(&stderr()));
@@ -74,6 +78,27 @@ pub(crate) fn missing_interfaces(outline: &Outline, here: &[String]) -> Vec<Prob
             problem
         })
         .collect()
+}
+
+/// The programs that the agent of this machine would refuse to run, and why.
+fn unfit_programs(outline: &Outline) -> Vec<Problem> {
+    let problem = |program: &Program| {
+        let (message, help) = objection(program)?;
+        let mut problem = Problem::new(Severity::Error, program.place.clone(), message);
+        problem.help(help);
+        Some(problem)
+    };
+    outline.programs.iter().filter_map(problem).collect()
+}
+
+/// What is wrong with a program, and what to do.
+fn objection(program: &Program) -> Option<(String, String)> {
+    let user = match account(&program.user) {
+        Ok(user) => user,
+        Err(why) => return Some((why.to_string(), "write a user that exists and is not root".to_owned())),
+    };
+    let why = trusted::program(Path::new(&program.path), &[user.uid.as_raw()]).err()?;
+    Some((why.to_string(), why.help()))
 }
 
 fn counts(config: &Config) -> String {

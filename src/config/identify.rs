@@ -37,7 +37,7 @@ impl Config {
     /// What was tried, and the nodes of the file.
     pub fn identify(&self, clues: &Clues<'_>) -> Result<usize, Unidentified> {
         let nodes = self.nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
-        Outline { nodes, interfaces: Vec::new() }.identify(clues)
+        Outline { nodes, interfaces: Vec::new(), programs: Vec::new() }.identify(clues)
     }
 }
 

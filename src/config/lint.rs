@@ -13,6 +13,7 @@ use super::problem::Problems;
 use super::quantity::duration_text;
 use super::raw::{File, Node};
 use super::resolve::repeated;
+use super::track;
 
 /// Records what is probably not meant.
 pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
@@ -23,6 +24,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     for auth in file.routers.iter().filter_map(|router| router.auth.as_ref()?.as_ref()) {
         auth::lint(auth.get_ref(), problems);
     }
+    track::lint::lint(file, problems);
     unreachable_binds(file, problems);
     for pool in &file.pools {
         unused(file, pool, problems);

@@ -20,6 +20,7 @@ mod resolve;
 mod settings;
 mod show;
 mod table;
+mod track;
 mod valid;
 mod value;
 
@@ -28,9 +29,10 @@ mod tests;
 
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;
-pub use problem::{Errors, Outline, Parsed, Problem, Severity, line_column};
+pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
+pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
     Auth, Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server, Transport,
 };
@@ -60,5 +62,5 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
         }
     }
     let (file_name, text) = (file_name.to_owned(), text.to_owned());
-    Err(Errors { file_name, text, problems: problems.finish(), outline })
+    Err(Errors { file_name, text, problems: problems.finish(), outline: Box::new(outline) })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::track::Command;
 use super::valid::Config;
 
 /// How bad a problem is.
@@ -77,6 +78,25 @@ pub struct Outline {
     pub nodes: Vec<(String, IpAddr)>,
     /// The interfaces of the routers, and where each is named.
     pub interfaces: Vec<(String, Range<usize>)>,
+    /// The programs that the agent runs.
+    pub programs: Vec<Program>,
+}
+
+/// A program that the file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its absolute path.
+    pub path: String,
+    /// Whom it runs as.
+    pub user: String,
+    /// Where it is named.
+    pub place: Range<usize>,
+}
+
+impl Program {
+    pub(super) fn of(command: &Command, place: Range<usize>) -> Self {
+        Self { path: command.program().to_owned(), user: command.user.clone(), place }
+    }
 }
 
 /// Why a config cannot be used: everything that is wrong with it.
@@ -89,7 +109,7 @@ pub struct Errors {
     /// The problems in the order of the file, each an error; at least one.
     pub problems: Vec<Problem>,
     /// What the file says about machines, so that what is wrong with that can be said in the same go.
-    pub outline: Outline,
+    pub outline: Box<Outline>,
 }
 
 impl fmt::Display for Errors {

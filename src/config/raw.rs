@@ -15,9 +15,11 @@ use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
 use super::address;
 use super::auth::{self, Auth};
 use super::pools::{self, Pool};
-use super::problem::{Outline, Problems};
+use super::problem::{Outline, Problems, Program};
 use super::settings;
 use super::table::{Field, Table};
+use super::track::read::Item;
+use super::track::{self, Hook};
 use super::valid::{Limits, ProxySettings, Transport};
 use super::value::{self, of_text};
 
@@ -51,6 +53,9 @@ pub(super) struct Router {
     pub(super) password: Option<Field<Password>>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) auth: Option<Field<Auth>>,
+    pub(super) track: Vec<Item>,
+    /// `None` when it is wrong, `Some(None)` when nobody is told.
+    pub(super) notify: Option<Field<Hook>>,
 }
 
 /// A `[[frontend]]`.
@@ -122,6 +127,8 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         transport: table.optional("transport", value::transport),
         password: table.optional("password", value::password),
         auth,
+        track: track::read::track(&mut table),
+        notify: track::read::notify(&mut table),
     };
     table.finish();
     Some(router)
@@ -130,6 +137,12 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
 impl Router {
     /// 100 ms: a takeover within about 0.36 s.
     const ADVERT_INTERVAL: Centis = Centis::new(10).expect("10 is within 1..=4095");
+
+    fn programs(&self) -> impl Iterator<Item = Program> {
+        let hook = self.notify.as_ref().and_then(Option::as_ref);
+        let hook = hook.map(|hook| Program::of(&hook.get_ref().command, hook.span()));
+        self.track.iter().filter_map(Item::program).chain(hook)
+    }
 }
 
 fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Frontend> {
@@ -162,6 +175,7 @@ impl File {
         Outline {
             nodes: self.nodes.iter().filter_map(node).collect(),
             interfaces: self.routers.iter().filter_map(interface).collect(),
+            programs: self.routers.iter().flat_map(Router::programs).collect(),
         }
     }
 }

@@ -12,6 +12,8 @@ use super::pools;
 use super::problem::Problems;
 use super::raw::{File, Frontend, Node, Router};
 use super::table::Field;
+use super::track::Tracker;
+use super::track::read::What;
 use super::valid;
 use super::valid::Transport;
 use crate::vrrp::{Family, Version};
@@ -22,6 +24,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     routers(file, problems);
     pool_names(file, problems);
     frontends(file, problems);
+    trackers(file, problems);
 }
 
 fn nodes(file: &File, problems: &mut Problems<'_>) {
@@ -142,15 +145,38 @@ fn frontends(file: &File, problems: &mut Problems<'_>) {
         problems.error(place, format!("{bind} is bound twice")).other(first, "first bound here");
     }
     for pool in file.frontends.iter().filter_map(|frontend| frontend.pool.as_ref()) {
-        if index_of(file, pool.get_ref()).is_none() && !problems.torn() {
-            let names =
-                || file.pools.iter().filter_map(|pool| pool.name.as_ref()).map(|at| at.get_ref().as_str());
-            let problem = problems.error(pool.span(), format!("there is no pool `{}`", pool.get_ref()));
-            match (nearest(pool.get_ref(), names()), names().collect::<Vec<_>>().join(", ")) {
-                (Some(meant), _) => problem.help(format!("did you mean \"{meant}\"?")),
-                (None, names) if names.is_empty() => problem.help("add a [[pool]] with this name"),
-                (None, names) => problem.help(format!("the pools of this file: {names}")),
-            };
+        known_pool(file, pool, problems);
+    }
+}
+/// Records a reference to a pool that is not there.
+fn known_pool(file: &File, pool: &Spanned<String>, problems: &mut Problems<'_>) {
+    if index_of(file, pool.get_ref()).is_some() || problems.torn() {
+        return;
+    }
+    let names = || file.pools.iter().filter_map(|pool| pool.name.as_ref()).map(|at| at.get_ref().as_str());
+    let problem = problems.error(pool.span(), format!("there is no pool `{}`", pool.get_ref()));
+    match (nearest(pool.get_ref(), names()), names().collect::<Vec<_>>().join(", ")) {
+        (Some(meant), _) => problem.help(format!("did you mean \"{meant}\"?")),
+        (None, names) if names.is_empty() => problem.help("add a [[pool]] with this name"),
+        (None, names) => problem.help(format!("the pools of this file: {names}")),
+    };
+}
+
+/// What the routers depend on: pools that are there and counted, and nothing twice.
+fn trackers(file: &File, problems: &mut Problems<'_>) {
+    for router in &file.routers {
+        let names = router.track.iter().filter_map(|item| Some((item.name()?, item.place.clone())));
+        for (place, first, name) in repeated(names) {
+            let problem = problems.error(place, format!("{name} is tracked twice"));
+            problem.other(first, "first tracked here").help("remove one of the two");
+        }
+        for item in &router.track {
+            let Some(What::Pool(pool, _)) = &item.what else { continue };
+            known_pool(file, pool, problems);
+            if file.frontends.is_empty() {
+                let message = "without a [[frontend]] there is no proxy, and nobody checks this pool";
+                problems.missing(pool.span(), message, "add a [[frontend]], or track a script instead");
+            }
         }
     }
 }
@@ -187,10 +213,12 @@ pub(super) fn repeated<T: Eq + Hash + Clone>(
 pub(super) fn config(file: File) -> Option<valid::Config> {
     let frontends: Option<Vec<_>> =
         file.frontends.iter().map(|frontend| valid_frontend(&file, frontend)).collect();
+    let track: Option<Vec<_>> = file.routers.iter().map(|router| valid_track(&file, router)).collect();
+    let routers = file.routers.into_iter().zip(track?);
     Some(valid::Config {
         frontends: frontends?,
         nodes: file.nodes.into_iter().map(valid_node).collect::<Option<_>>()?,
-        routers: file.routers.into_iter().map(valid_router).collect::<Option<_>>()?,
+        routers: routers.map(|(router, track)| valid_router(router, track)).collect::<Option<_>>()?,
         pools: file.pools.into_iter().map(valid_pool).collect::<Option<_>>()?,
         proxy: file.proxy?,
         limits: file.limits?,
@@ -205,7 +233,11 @@ fn valid_node(node: Node) -> Option<valid::Node> {
     })
 }
 
-fn valid_router(router: Router) -> Option<valid::Router> {
+fn valid_track(file: &File, router: &Router) -> Option<Vec<Tracker>> {
+    router.track.iter().map(|item| item.tracker(|name| index_of(file, name))).collect()
+}
+
+fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
     let advert_interval = router.advert_interval?;
     Some(valid::Router {
         name: plain(router.name)?,
@@ -218,6 +250,8 @@ fn valid_router(router: Router) -> Option<valid::Router> {
         transport: plain(router.transport?).unwrap_or_default(),
         password: plain(router.password?),
         auth: plain(router.auth?).map(|auth| auth.valid(advert_interval)),
+        track,
+        notify: router.notify?.map(Spanned::into_inner),
     })
 }
 

@@ -6,6 +6,7 @@ use crate::vrrp::Preempt;
 use crate::vrrp::auth::Policy;
 
 use super::quantity::{duration_text, size_text};
+use super::track;
 use super::valid::{Auth, Check, CheckKind, Config, Limits, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
@@ -43,7 +44,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         if let Some(auth) = &router.auth {
             writeln!(out, "auth            = {}", auth_text(auth))?;
         }
-        writeln!(out)?;
+        writeln!(out, "{}", track::show::lines(&router.track, router.notify.as_ref()))?;
     }
     for frontend in &config.frontends {
         writeln!(out, "[[frontend]]\nname = {:?}\nbind = {}", frontend.name, strings(&frontend.bind))?;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
 use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
@@ -62,6 +63,10 @@ pub struct Router {
     pub preempt: Preempt,
     /// How its adverts are authenticated. Default not at all.
     pub auth: Option<Auth>,
+    /// What it depends on beyond its interface and its frontends, in the order of the file.
+    pub track: Vec<Tracker>,
+    /// Who is told of its transitions.
+    pub notify: Option<Hook>,
 }
 
 /// `auth` of a `[[vrrp]]`.

@@ -194,7 +194,7 @@ pub(super) fn host(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(host.to_owned())
 }
 
-/// The user of the proxy.
+/// A user of the system.
 pub(super) fn user(value: &DeValue<'_>) -> Result<String, Wrong> {
     let user = text(value)?;
     if user.is_empty() || user.bytes().any(|byte| !byte.is_ascii_graphic() || b":/,".contains(&byte)) {
@@ -232,7 +232,7 @@ fn status_range(value: &DeValue<'_>) -> Result<(u16, u16), Wrong> {
 }
 
 /// Any string.
-fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
+pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
     value.as_str().ok_or_else(|| wrong_type("a string in quotes", value))
 }
 

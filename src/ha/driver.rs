@@ -22,6 +22,7 @@ use super::lag::Lag;
 use super::perform::Hands;
 use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
+use super::scout::Found;
 use super::track::{self, DataPlane, Link};
 use super::vip;
 
@@ -144,6 +145,19 @@ impl Ha {
         self.rearm()
     }
 
+    /// Takes in what was seen of one of a router's trackers.
+    ///
+    /// # Errors
+    /// As [`Ha::turn`].
+    pub async fn set_tracker(&mut self, found: Found) -> io::Result<()> {
+        let Found { router, tracker, finding } = found;
+        if self.instances[router].observe(tracker, finding, &mut self.events) {
+            self.evaluate(clock::now(), router).await;
+            self.rearm()?;
+        }
+        Ok(())
+    }
+
     /// Lets other nodes go first with a router, or competes again.
     ///
     /// # Errors
@@ -263,6 +277,7 @@ impl Ha {
     async fn evaluate(&mut self, now: Time, position: usize) {
         let link = self.joined_link(position);
         let instance = &mut self.instances[position];
+        instance.look(now, &self.interfaces, &self.plane, &mut self.events);
         let verdict = instance.track.verdict(now, link, &self.plane);
         instance.weigh_at = instance.track.deadline(now, &self.plane);
         let orders = instance.obey(verdict, &mut self.events);

@@ -6,13 +6,14 @@ use crate::config::{Config, Router, Transport};
 use crate::event::Event;
 use crate::link::{AddressStatus, AuthStatus, PeerStatus, RouterStatus};
 use crate::net::clock;
+use crate::net::netlink::Interface;
 use crate::vrrp::auth::Auth;
 use crate::vrrp::{
     Accepted, Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
 };
 
 use super::recorder::Recorded;
-use super::track::{Link, Track, Verdict};
+use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
 
 /// When an address that the kernel refused is tried again.
 const RETRY: Span = Span::from_millis(1_000);
@@ -80,10 +81,12 @@ impl Instance {
     pub(crate) fn new(config: &Config, node: usize, router: &Router, auth: Option<Auth>) -> Self {
         let params =
             Params { version: router.version, interval: router.advert_interval, preempt: router.preempt };
+        let mut track = Track::new(config, router);
+        track.trackers = Trackers::new(&router.track, clock::wall_ms());
         Self {
             machine: Machine::new(params, Priority::UNFIT),
             held: vec![false; router.addresses.len()],
-            track: Track::new(config, router),
+            track,
             peers: peers(config, node, router),
             auth,
             dialects: Vec::new(),
@@ -102,11 +105,32 @@ impl Instance {
         }
     }
 
+    /// Looks at those trackers that need nobody to go and look.
+    pub(crate) fn look(
+        &mut self,
+        now: Time,
+        interfaces: &[Interface],
+        plane: &DataPlane,
+        events: &mut Vec<Event>,
+    ) {
+        let trackers = &mut self.track.trackers;
+        events.extend(trackers.look(now, clock::wall_ms(), &self.router.name, interfaces, plane));
+    }
+
+    /// Takes in what was seen of a tracker; says whether it stands differently now.
+    pub(crate) fn observe(&mut self, tracker: usize, finding: Finding, events: &mut Vec<Event>) -> bool {
+        let name = &self.router.name;
+        let event = self.track.trackers.observe(clock::wall_ms(), name, tracker, finding);
+        let changed = event.is_some();
+        events.extend(event);
+        changed
+    }
+
     /// Takes a verdict in: what the machine has to hear, and what a human has to.
     pub(crate) fn obey(&mut self, verdict: Verdict, events: &mut Vec<Event>) -> Orders {
         let takes_part = self.machine.role() != Role::Initialize;
         let router = self.router.name.clone();
-        let (link, reasons) = match verdict {
+        let (link, priority, reasons) = match verdict {
             Verdict::Fault(reasons) => {
                 if !takes_part && reasons != self.reasons {
                     events.push(Event::TakesNoPart { router, why: reasons.join("; ") });
@@ -114,10 +138,10 @@ impl Instance {
                 self.reasons = reasons;
                 return Orders { leave: takes_part, enter: None };
             }
-            Verdict::Unfit(link, reasons) => (link, reasons),
-            Verdict::Fit(link) => (link, Vec::new()),
+            Verdict::Unfit(link, reasons) => (link, Priority::UNFIT, reasons),
+            Verdict::Adjusted(link, by, reasons) => (link, adjusted(self.own_priority, by), reasons),
+            Verdict::Fit(link) => (link, self.own_priority, Vec::new()),
         };
-        let priority = if reasons.is_empty() { self.own_priority } else { Priority::UNFIT };
         if priority != self.machine.priority() || reasons != self.reasons {
             let why = if reasons.is_empty() { "fit to serve".to_owned() } else { reasons.join("; ") };
             events.push(Event::Competes { router, priority, why });
@@ -216,6 +240,8 @@ impl Instance {
             adverts_received: self.adverts_received,
             restored: self.restored,
             auth: self.auth.as_ref().map(auth_status),
+            trackers: self.track.trackers.status(),
+            hook: None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The agent's one loop: packets, timer and network events in, effects out. One thread, no queue.
 //!
 //! `agent` drives it: [`Ha::ready`] waits, [`Ha::turn`] acts. This room decides nothing about the protocol
-//! (`vrrp` does) and must never wait for the proxy or a client of `agent.sock`.
+//! (`vrrp` does) and must never wait for the proxy, a client of `agent.sock`, or what a tracker looks at: [`Scouts`]
+//! go and look, and what they find comes back through [`Ha::set_tracker`].
 
 mod driver;
 mod flood;
@@ -11,6 +12,7 @@ mod perform;
 mod recorder;
 mod refusing;
 mod release;
+mod scout;
 mod track;
 mod vip;
 mod wires;
@@ -18,5 +20,6 @@ mod wires;
 pub use driver::{Ha, Wake};
 pub use recorder::{Dump, Entry, Recorded};
 pub use release::release;
-pub use track::DataPlane;
+pub use scout::{Found, Scouts};
+pub use track::{DataPlane, Finding, Standing};
 pub use vip::Removed;

@@ -1,7 +1,9 @@
-//! What a node is fit for: from the interface, the proxy and the pools to one verdict a router. Pure.
+//! What a node is fit for: from the interface, the proxy, the pools and the trackers to one verdict a router. Pure.
 //!
 //! A **fault** takes the router out: nothing could answer at the address. **Unfit** lets it compete at priority 1:
-//! any fit node is better, but half a service is better than none.
+//! any fit node is better, but half a service is better than none. A tracker is a fault, or **adjusts** the priority.
+
+mod trackers;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,6 +15,9 @@ use crate::vrrp::{Family, Span, Time};
 
 use super::wires::speaks;
 
+pub use trackers::{Finding, Standing};
+pub(crate) use trackers::{Trackers, adjusted};
+
 /// How long a proxy that is alive may say nothing before it is taken to be stuck. It reports once a second.
 const REPORT_LIMIT: Span = Span::from_millis(3_000);
 
@@ -21,6 +26,8 @@ const REPORT_LIMIT: Span = Span::from_millis(3_000);
 pub(crate) enum Verdict {
     /// Compete at the configured priority.
     Fit(Link),
+    /// Compete with this added to the configured priority, for these reasons.
+    Adjusted(Link, i32, Vec<String>),
     /// Compete at priority 1, for these reasons.
     Unfit(Link, Vec<String>),
     /// Take no part, for these reasons.
@@ -78,6 +85,8 @@ pub(crate) struct Track {
     pub(crate) released: bool,
     /// The kernel refused an address; tried again then.
     pub(crate) refused: Option<(String, Time)>,
+    /// What else it depends on by its operator's wish.
+    pub(crate) trackers: Trackers,
 }
 
 impl Track {
@@ -93,7 +102,14 @@ impl Track {
             .collect();
         pools.sort_unstable();
         pools.dedup();
-        Self { pools, linked_since: None, standing_back: false, released: false, refused: None }
+        Self {
+            pools,
+            linked_since: None,
+            standing_back: false,
+            released: false,
+            refused: None,
+            trackers: Trackers::default(),
+        }
     }
 
     /// Weighs everything that is known.
@@ -105,6 +121,7 @@ impl Track {
         }
         faults.extend(self.refused.as_ref().map(|(why, _)| why.clone()));
         faults.extend(self.proxy_fault(plane));
+        faults.extend(self.trackers.faults());
         let link = match link {
             Ok(link) if faults.is_empty() => link,
             Ok(_) => return Verdict::Fault(faults),
@@ -118,14 +135,24 @@ impl Track {
             reasons.push("handed over by an operator: `vipd handover --undo` competes again".to_owned());
         }
         self.weigh_pools(now, plane, &mut reasons);
-        if reasons.is_empty() { Verdict::Fit(link) } else { Verdict::Unfit(link, reasons) }
+        let (by, adjustments) = self.trackers.adjustment();
+        match (reasons.is_empty(), adjustments.is_empty()) {
+            (true, true) => Verdict::Fit(link),
+            (true, false) => Verdict::Adjusted(link, by, adjustments),
+            (false, _) => {
+                reasons.extend(adjustments);
+                Verdict::Unfit(link, reasons)
+            }
+        }
     }
 
     /// When the verdict may change without anything else happening.
     pub(crate) fn deadline(&self, now: Time, plane: &DataPlane) -> Option<Time> {
         let retry = self.refused.as_ref().map(|(_, retry)| *retry);
         let silent = match plane {
-            DataPlane::Reporting(_, at) if !self.pools.is_empty() => Some(*at + REPORT_LIMIT),
+            DataPlane::Reporting(_, at) if !self.pools.is_empty() || self.trackers.depend_on_the_proxy() => {
+                Some(*at + REPORT_LIMIT)
+            }
             DataPlane::Reporting(..) | DataPlane::NotNeeded | DataPlane::Down(_) | DataPlane::Starting => {
                 None
             }

@@ -3,6 +3,7 @@
 //! A connection carries any number of requests. [`Request::Watch`] turns it into a stream: one [`Reply::Status`],
 //! then every [`Reply::Event`] until either side closes. [`Request::Report`] gets no reply.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,10 @@ pub struct RouterStatus {
     pub restored: u64,
     /// How its adverts are authenticated; `None` when they are not.
     pub auth: Option<AuthStatus>,
+    /// What else it depends on, in the order of the config.
+    pub trackers: Vec<TrackerStatus>,
+    /// The latest run of its hook; `None` when it has none, or before the first.
+    pub hook: Option<HookStatus>,
 }
 
 /// The authentication of a router's adverts.
@@ -166,6 +171,82 @@ pub struct AuthStatus {
     pub unsigned: u64,
     /// Seconds that our clock was ahead of the sender's in the last good signature; negative when behind.
     pub ahead_seconds: i32,
+}
+
+/// How something that a router depends on stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackerStatus {
+    /// What it is: `script /usr/local/bin/check`.
+    pub name: String,
+    /// How it stands.
+    pub state: TrackerState,
+    /// Since when, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// What was seen last, a few words.
+    pub reason: String,
+    /// What it does to the router now.
+    pub effect: TrackerEffect,
+}
+
+/// How a tracker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrackerState {
+    /// Not looked at yet: counts as failing.
+    Checking,
+    /// As it should be.
+    Passing,
+    /// Not as it should be.
+    Failing,
+}
+
+impl fmt::Display for TrackerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Checking => "checking",
+            Self::Passing => "passing",
+            Self::Failing => "failing",
+        })
+    }
+}
+
+/// What a tracker does to its router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrackerEffect {
+    /// Nothing.
+    None,
+    /// It takes no part.
+    Fault,
+    /// This is added to its priority.
+    Priority(i16),
+}
+
+impl fmt::Display for TrackerEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no effect"),
+            Self::Fault => f.write_str("a fault"),
+            Self::Priority(by) => write!(f, "priority {by:+}"),
+        }
+    }
+}
+
+/// One run of a router's hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookStatus {
+    /// Which transition it was told of, counted from 1 since the agent was started.
+    pub sequence: u64,
+    /// The role that the router went to.
+    pub to: Role,
+    /// When it was started, milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// How long it took, milliseconds; `None` while it runs.
+    pub took_ms: Option<u64>,
+    /// Whether it ended with exit code 0.
+    pub succeeded: bool,
+    /// How it ended, with the first line that it said; `running` until then.
+    pub how: String,
 }
 
 /// One address of a router.

@@ -11,6 +11,7 @@ pub mod ndp;
 pub mod netlink;
 pub mod parent;
 pub mod pidfd;
+pub mod ping;
 pub mod privilege;
 pub mod program;
 pub mod realtime;

@@ -220,8 +220,11 @@ fn spawn(order: &Order) -> Result<(Session, PipeReader), NotStarted> {
     Ok((Session { child, reaped: false }, output))
 }
 
-/// Never root, by whatever name.
-fn account(name: &str) -> Result<User, NotStarted> {
+/// The account of a user that programs may run as: never root, by whatever name.
+///
+/// # Errors
+/// There is no such user, it is root, or nobody knows.
+pub fn account(name: &str) -> Result<User, NotStarted> {
     match User::from_name(name) {
         Ok(Some(user)) if user.uid.is_root() => {
             Err(NotStarted::Refused(format!("{name} is root, and scripts never run as root")))

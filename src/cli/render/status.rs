@@ -1,7 +1,8 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{
-    AgentStatus, AuthStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status,
+    AgentStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status,
+    TrackerEffect, TrackerState, TrackerStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -83,8 +84,10 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
         if address.held == (router.role == Role::Active) { cell } else { bad(cell) }
     }));
     rows.push(peer(router, now_ms));
+    rows.extend(router.trackers.iter().enumerate().map(|(index, at)| tracker(index, at, now_ms)));
     rows.push(line("adverts", counters(router)));
     rows.extend(router.auth.iter().map(auth));
+    rows.extend(router.hook.iter().map(|at| hook(at, now_ms)));
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
 }
 
@@ -103,6 +106,23 @@ fn priority(router: &RouterStatus) -> Vec<Cell> {
     }
     let because = if router.reasons.is_empty() { "" } else { ", because" };
     bad(line("priority", format!("{effective} instead of the configured {configured}{because}")))
+}
+
+fn tracker(index: usize, tracker: &TrackerStatus, now_ms: u64) -> Vec<Cell> {
+    let TrackerStatus { name, state, since_ms, reason, effect } = tracker;
+    let lasted = age(now_ms, *since_ms);
+    let effect = if *effect == TrackerEffect::None { String::new() } else { format!(", {effect}") };
+    let label = if index == 0 { "tracks" } else { "" };
+    let row = line(label, format!("{name}: {state} for {lasted}{effect}: {reason}"));
+    if *state == TrackerState::Passing { row } else { bad(row) }
+}
+
+fn hook(hook: &HookStatus, now_ms: u64) -> Vec<Cell> {
+    let HookStatus { sequence, to, started_ms, took_ms, succeeded, how } = hook;
+    let ago = age(now_ms, *started_ms);
+    let took = took_ms.map_or(String::new(), |took| format!(" after {took} ms"));
+    let row = line("hook", format!("number {sequence}, for {to}: {how}{took}; started {ago} ago"));
+    if *succeeded || took_ms.is_none() { row } else { bad(row) }
 }
 
 fn peer(router: &RouterStatus, now_ms: u64) -> Vec<Cell> {

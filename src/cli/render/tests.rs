@@ -66,6 +66,8 @@ fn router() -> RouterStatus {
         adverts_received: 12,
         restored: 0,
         auth: None,
+        trackers: Vec::new(),
+        hook: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod identify;
 mod random;
 mod sample;
+mod track;
 mod values;
 mod warnings;
 mod whole;

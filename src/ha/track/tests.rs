@@ -7,7 +7,7 @@ use crate::link::{PoolReport, Report, ServerReport, ServerState};
 use crate::net::netlink::{Assigned, Interface};
 use crate::vrrp::{Cidr, Span, Time};
 
-use super::{DataPlane, Link, Track, Verdict, link};
+use super::{DataPlane, Link, Track, Trackers, Verdict, link};
 
 const CONFIG: &str = r#"
 [[node]]
@@ -192,4 +192,33 @@ fn ipv6_adverts_come_from_a_link_local_address_that_is_ready() {
     assert!(offered(&interfaces).expect_err("not ready").contains("no link-local IPv6 address"));
     interfaces[0].addresses[2].tentative = false;
     assert_eq!(offered(&interfaces), Ok(Link { v6: Some(link_local), ..LINK }));
+}
+
+#[test]
+fn trackers_are_weighed_with_the_rest() {
+    let with = |track: &str| {
+        let text = CONFIG.replacen("vrid = 51", &format!("vrid = 51\ntrack = [{track}]"), 1);
+        let config = config::parse("test.toml", &text).expect("a valid config").config;
+        let mut found = Track::new(&config, &config.routers[0]);
+        found.trackers = Trackers::new(&config.routers[0].track, 0);
+        found
+    };
+    let reason = "file /run/off: not looked at yet".to_owned();
+    let fault = Verdict::Fault(vec![reason.clone()]);
+    assert_eq!(with(r#"{ file = "/run/off" }"#).verdict(at(10), Ok(LINK), &good(10)), fault);
+    let mut lower = with(r#"{ file = "/run/off", priority = -60 }"#);
+    let lowered = format!("{reason} (-60)");
+    assert_eq!(
+        lower.verdict(at(10), Ok(LINK), &good(10)),
+        Verdict::Adjusted(LINK, -60, vec![lowered.clone()])
+    );
+    // Unfit is lower than anything that is taken off.
+    lower.standing_back = true;
+    let unfit = Verdict::Unfit(
+        LINK,
+        vec!["handed over by an operator: `vipd handover --undo` competes again".to_owned(), lowered],
+    );
+    assert_eq!(lower.verdict(at(10), Ok(LINK), &good(10)), unfit);
+    let pool = with(r#"{ pool = "app", healthy = "50%", priority = -60 }"#);
+    assert_eq!(pool.deadline(at(10), &good(10)), Some(at(3_010)));
 }

@@ -194,8 +194,12 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::Competes { .. }
         | Event::ProxyStarted { .. }
         | Event::ProxyReady { .. }
+        | Event::Tracked { passes: true, .. }
+        | Event::Hooked { succeeded: true, .. }
         | Event::ServerUp { .. } => Tone::Role,
-        Event::TakesNoPart { .. }
+        Event::Tracked { .. }
+        | Event::Hooked { .. }
+        | Event::TakesNoPart { .. }
         | Event::Restored { .. }
         | Event::AddressFailed { .. }
         | Event::ProxyDied { .. }
