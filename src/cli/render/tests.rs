@@ -6,8 +6,9 @@ use super::{event, problem, status, time};
 use crate::config;
 use crate::event::{Event, Stamped};
 use crate::link::{
-    AddressStatus, AgentStatus, AuthStatus, FrontendReport, LagStatus, PeerStatus, PoolReport, ProxyStatus,
-    Report, RouterStatus, ServerReport, ServerState, Status,
+    AddressStatus, AgentStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus, PoolReport,
+    ProxyStatus, Report, RouterStatus, ServerReport, ServerState, Status, TrackerEffect, TrackerState,
+    TrackerStatus,
 };
 use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
@@ -243,6 +244,46 @@ fn two_active_nodes_are_cried_out_and_a_handover_is_not() {
     heard(&mut status, 100, 50);
     status.routers[0].since_ms = NOW - 60;
     assert!(!status::text(&status, NOW, Style::Plain).contains(cry), "it may not have heard us yet");
+}
+
+#[test]
+fn what_a_router_tracks_and_its_hook_say_how_they_stand_and_what_they_do() {
+    let mut status = healthy();
+    let tracker = |name: &str, state, effect, reason: &str| TrackerStatus {
+        name: name.to_owned(),
+        state,
+        since_ms: NOW - 12_000,
+        reason: reason.to_owned(),
+        effect,
+    };
+    let router = &mut status.routers[0];
+    router.trackers = vec![
+        tracker("interface eth1", TrackerState::Passing, TrackerEffect::None, "it is up"),
+        tracker("file /run/off", TrackerState::Passing, TrackerEffect::Priority(-110), "it holds -110"),
+        tracker("script /bin/x", TrackerState::Failing, TrackerEffect::Fault, "exited with code 1: no disk"),
+    ];
+    let mut hook = HookStatus {
+        sequence: 3,
+        to: Role::Active,
+        started_ms: NOW - 5_000,
+        took_ms: Some(12),
+        succeeded: true,
+        how: "exited with code 0".to_owned(),
+    };
+    router.hook = Some(hook.clone());
+    let text = status::text(&status, NOW, Style::Plain);
+    for line in [
+        "  tracks    interface eth1: passing for 12 s: it is up\n",
+        "            file /run/off: passing for 12 s, priority -110: it holds -110\n",
+        "            script /bin/x: failing for 12 s, a fault: exited with code 1: no disk\n",
+        "  hook      number 3, for Active: exited with code 0 after 12 ms; started 5 s ago\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in\n{text}");
+    }
+    (hook.took_ms, hook.succeeded, hook.how) = (None, false, "running".to_owned());
+    status.routers[0].hook = Some(hook);
+    let text = status::text(&status, NOW, Style::Colour);
+    assert!(text.contains("number 3, for Active: running; started 5 s ago\n"), "not red: {text}");
 }
 
 #[test]

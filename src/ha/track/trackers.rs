@@ -58,8 +58,10 @@ struct Tracker {
     since_ms: u64,
     /// What was seen last.
     latest: String,
-    /// What was seen when it came to stand so: a script that fails in turns for two reasons is no news.
+    /// What was seen when it came to stand so: attempts that fail in turns for two reasons are no news.
     cause: String,
+    /// Whether that was a fact.
+    certain: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl Trackers {
         Self { list: track.iter().map(|tracker| Tracker::new(tracker, wall_ms)).collect() }
     }
 
-    /// Takes in what was seen of the tracker at `position`; an event when that changes how it stands.
+    /// Takes in what was seen of the tracker at `position`; an event when that changes how it stands or why it fails.
     pub(crate) fn observe(
         &mut self,
         wall_ms: u64,
@@ -172,26 +174,32 @@ impl Tracker {
             since_ms: wall_ms,
             latest: unseen.clone(),
             cause: unseen,
+            certain: true,
         }
     }
 
-    /// Says whether it stands differently now.
+    /// Says whether it stands differently now, or fails for another reason.
     fn observe(&mut self, wall_ms: u64, finding: Finding) -> bool {
-        let (standing, why) = match finding {
-            Finding::Attempt { passed, why } => (self.count(passed), why),
+        let (standing, why, certain, bad) = match finding {
+            Finding::Attempt { passed, why } => (self.count(passed), why, false, !passed),
             Finding::Fact { standing, why } => {
                 self.forget();
-                (standing, why)
+                (standing, why, true, standing == Standing::Failing)
             }
         };
+        let moved = self.standing != Some(standing);
+        let fails_on = !moved && bad && standing == Standing::Failing;
+        let other_reason = fails_on && (certain || self.certain) && why != self.cause;
         self.latest = why;
-        if self.standing == Some(standing) {
-            return false;
+        if moved {
+            self.standing = Some(standing);
+            self.since_ms = wall_ms;
         }
-        self.standing = Some(standing);
-        self.since_ms = wall_ms;
-        self.cause.clone_from(&self.latest);
-        true
+        if moved || other_reason {
+            self.cause.clone_from(&self.latest);
+            self.certain = certain;
+        }
+        moved || other_reason
     }
 
     /// One attempt more.

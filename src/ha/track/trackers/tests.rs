@@ -100,6 +100,11 @@ fn a_refused_script_fails_at_once_and_mends_after_rise_successes() {
     assert!(fact(&mut script, Standing::Failing).is_some());
     assert_eq!(attempt(&mut script, true, "fine"), None);
     assert!(attempt(&mut script, true, "fine").is_some());
+    // It may run again and fail for a reason of its own: that is what counts then.
+    fact(&mut script, Standing::Failing);
+    assert!(attempt(&mut script, false, "exited with code 1").is_some());
+    assert_eq!(attempt(&mut script, false, "exited with code 2"), None);
+    assert_eq!(faults(&script), ["script /bin/x: exited with code 1"]);
 }
 
 #[test]
@@ -157,8 +162,9 @@ fn another_interface_must_be_up_and_have_a_carrier() {
         look(&interface(true, false)),
         (1, vec!["interface eth1: it has no carrier: is the cable in?".to_owned()])
     );
-    // Failing as before, for another reason: no news.
-    assert_eq!(look(&interface(false, false)).0, 0);
+    assert_eq!(look(&interface(true, false)).0, 0);
+    let down = "interface eth1: it is down: `ip link set eth1 up`".to_owned();
+    assert_eq!(look(&interface(false, false)), (1, vec![down]));
 }
 
 #[test]
