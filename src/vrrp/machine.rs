@@ -336,6 +336,8 @@ impl Machine {
             return true;
         }
         match self.params.preempt {
+            // "The router that owns the addresses always preempts, independent of this flag" (§6.1).
+            _ if self.priority == Priority::OWNER => false,
             Preempt::Always => false,
             Preempt::Never => theirs > Priority::UNFIT,
             Preempt::After(delay) => {

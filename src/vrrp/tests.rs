@@ -2,6 +2,7 @@
 
 mod accepting;
 mod machine;
+mod requirements;
 mod scenarios;
 mod stall;
 mod timing;
