@@ -1,7 +1,7 @@
 //! Takeovers on real kernels: a pair of nodes in namespaces, real Nginx behind it, and a client that sends 500 requests
 //! a second. Each test asserts what the client sees. Bounds are generous multiples; the figures come from the bench.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -293,8 +293,9 @@ fn adverts_and_addresses_are_as_the_standards_want_them() {
     let frame = pair.advert_of("lb1", Moment::now());
     let advert = frame.advert().expect("an advert");
     assert_eq!((advert.version, advert.ttl, advert.tos, advert.vrid), (3, 255, 0xC0, 51));
-    assert_eq!((advert.source, advert.destination), (lb1.address(), Ipv4Addr::new(224, 0, 0, 18)));
-    assert_eq!((advert.interval, advert.addresses.as_slice()), (10, &[VIP][..]));
+    let group: IpAddr = Ipv4Addr::new(224, 0, 0, 18).into();
+    assert_eq!((advert.source, advert.destination), (lb1.address().into(), group));
+    assert_eq!((advert.interval, advert.addresses.as_slice()), (10, &[VIP.into()][..]));
     pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("it serves");
     let shown = pair.output_on("lb1", "ip -d -json address show dev eth0");
     let ours = shown.split('{').find(|part| part.contains("10.77.0.100")).expect("the address");

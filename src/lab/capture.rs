@@ -1,4 +1,4 @@
-//! What a host hears: adverts and ARP on its card, stamped by the kernel.
+//! What a host hears: adverts, ARP and neighbour advertisements on its card, stamped by the kernel.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -146,17 +146,23 @@ fn receive(socket: &OwnedFd, card: usize) -> Option<Frame> {
 /// `linux/if_packet.h`.
 const PACKET_OUTGOING: u8 = 4;
 
-/// Keeps the traffic's own packets out, and what this host floods the others with: takes ARP and IPv4 with protocol
-/// 112 that came in. Classic BPF (`linux/filter.h`):
+/// Keeps the traffic's own packets out, and what this host floods the others with: takes ARP, VRRP and neighbour
+/// advertisements that came in. Classic BPF (`linux/filter.h`):
 /// (code, instructions to skip when true, when false, constant).
-const FILTER: [(u16, u8, u8, u32); 9] = [
+const FILTER: [(u16, u8, u8, u32); 15] = [
     (0x30, 0, 0, 0xFFFF_F004), // load SKF_AD_PKTTYPE
-    (0x15, 6, 0, 4),           // PACKET_OUTGOING: leave
+    (0x15, 12, 0, 4),          // PACKET_OUTGOING: leave
     (0x28, 0, 0, 12),          // load the half-word at 12: EtherType
-    (0x15, 3, 0, 0x0806),      // ARP: take
-    (0x15, 0, 3, 0x0800),      // not IPv4: leave
-    (0x30, 0, 0, 23),          // load the byte at 23: IP protocol
-    (0x15, 0, 1, 112),         // not VRRP: leave
+    (0x15, 9, 0, 0x0806),      // ARP: take
+    (0x15, 0, 2, 0x0800),      // IPv4:
+    (0x30, 0, 0, 23),          //   load the byte at 23: protocol
+    (0x15, 6, 7, 112),         //   VRRP: take, otherwise leave
+    (0x15, 0, 6, 0x86dd),      // not IPv6: leave
+    (0x30, 0, 0, 20),          //   load the byte at 20: next header
+    (0x15, 3, 0, 112),         //   VRRP: take
+    (0x15, 0, 3, 58),          //   not ICMPv6: leave
+    (0x30, 0, 0, 54),          //   load the byte at 54: type
+    (0x15, 0, 1, 136),         //   not a neighbour advertisement: leave
     (0x06, 0, 0, 0x0004_0000), // take
     (0x06, 0, 0, 0),           // leave
 ];

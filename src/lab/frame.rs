@@ -1,9 +1,9 @@
-//! What the capture understands of an Ethernet frame: VRRP adverts and ARP.
+//! What the capture understands of an Ethernet frame: VRRP adverts, ARP and neighbour advertisements.
 //!
 //! Reads the few bytes by itself instead of asking `vrrp::wire`: a test's eye must not share the mistakes of what it
 //! looks at.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Mac, Moment};
 
@@ -27,18 +27,20 @@ pub enum Content {
     Advert(Advert),
     /// An ARP request or reply for IPv4.
     Arp(Arp),
+    /// A neighbour advertisement of IPv6.
+    Neighbour(NeighbourAdvert),
 }
 
 /// A VRRP advert as it is on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advert {
     /// Source address of the packet.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Destination address of the packet.
-    pub destination: Ipv4Addr,
-    /// IP time to live.
+    pub destination: IpAddr,
+    /// IP time to live, or hop limit.
     pub ttl: u8,
-    /// IP type of service.
+    /// IP type of service, or traffic class.
     pub tos: u8,
     /// VRRP version.
     pub version: u8,
@@ -49,7 +51,7 @@ pub struct Advert {
     /// Version 3: Max Advertise Interval in centiseconds. Version 2: Adver Int in seconds.
     pub interval: u16,
     /// The addresses of the virtual router.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
 }
 
 /// An ARP packet.
@@ -65,12 +67,38 @@ pub struct Arp {
     pub target: Ipv4Addr,
 }
 
+/// A neighbour advertisement (RFC 4861 §4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighbourAdvert {
+    /// Whether it answers somebody.
+    pub solicited: bool,
+    /// Whether it replaces what is known.
+    pub overrides: bool,
+    /// Whose card it tells.
+    pub target: Ipv6Addr,
+    /// The card, from the target link-layer address option.
+    pub mac: Mac,
+}
+
 impl Frame {
     /// The frame's advert, if it is one.
     pub const fn advert(&self) -> Option<&Advert> {
         match &self.content {
             Content::Advert(advert) => Some(advert),
-            Content::Arp(_) => None,
+            Content::Arp(_) | Content::Neighbour(_) => None,
+        }
+    }
+
+    /// Which address the frame says is at which card, asked for by nobody: gratuitous ARP, or an unsolicited neighbour
+    /// advertisement that replaces what is known.
+    pub fn announcement(&self) -> Option<(IpAddr, Mac)> {
+        match &self.content {
+            Content::Advert(_) => None,
+            Content::Arp(_) => self.gratuitous().map(|arp| (arp.sender.into(), arp.sender_mac)),
+            Content::Neighbour(told) if told.overrides && !told.solicited => {
+                Some((told.target.into(), told.mac))
+            }
+            Content::Neighbour(_) => None,
         }
     }
 
@@ -78,7 +106,7 @@ impl Frame {
     pub fn gratuitous(&self) -> Option<&Arp> {
         match &self.content {
             Content::Arp(arp) if arp.sender == arp.target => Some(arp),
-            Content::Arp(_) | Content::Advert(_) => None,
+            Content::Arp(_) | Content::Advert(_) | Content::Neighbour(_) => None,
         }
     }
 
@@ -89,6 +117,7 @@ impl Frame {
         let content = match u16::from_be_bytes(array(bytes, 12)?) {
             ETHERTYPE_ARP => Content::Arp(parse_arp(bytes.get(14..)?)?),
             ETHERTYPE_IPV4 => Content::Advert(parse_ipv4(bytes.get(14..)?)?),
+            ETHERTYPE_IPV6 => parse_ipv6(bytes.get(14..)?)?,
             _ => return None,
         };
         Some(Self { at, source, destination, content })
@@ -120,22 +149,73 @@ fn parse_ipv4(bytes: &[u8]) -> Option<Advert> {
     }
     // Short frames are padded to 60 bytes: the packet ends where IP says.
     let message = bytes.get(usize::from(first & 0x0f) * 4..total)?;
+    let outside = Outside {
+        source: ip(bytes, 12)?.into(),
+        destination: ip(bytes, 16)?.into(),
+        ttl: *bytes.get(8)?,
+        tos: *bytes.get(1)?,
+    };
+    parse_vrrp(outside, message, |n| Some(ip(message, 8 + 4 * n)?.into()))
+}
+
+/// RFC 8200, without extension headers.
+fn parse_ipv6(bytes: &[u8]) -> Option<Content> {
+    let first = u16::from_be_bytes(array(bytes, 0)?);
+    let length = usize::from(u16::from_be_bytes(array(bytes, 4)?));
+    let message = bytes.get(40..40 + length)?;
+    let outside = Outside {
+        source: ip6(bytes, 8)?.into(),
+        destination: ip6(bytes, 24)?.into(),
+        ttl: *bytes.get(7)?,
+        tos: (first >> 4).to_be_bytes()[1],
+    };
+    match *bytes.get(6)? {
+        _ if first >> 12 != 6 => None,
+        IPPROTO_VRRP => {
+            parse_vrrp(outside, message, |n| Some(ip6(message, 8 + 16 * n)?.into())).map(Content::Advert)
+        }
+        IPPROTO_ICMPV6 => parse_neighbour(message).map(Content::Neighbour),
+        _ => None,
+    }
+}
+
+/// RFC 4861 §4.4; the link-layer address option comes first where there is one, and an announcement has it.
+fn parse_neighbour(message: &[u8]) -> Option<NeighbourAdvert> {
+    if *message.first()? != NEIGHBOUR_ADVERT || message.get(24..26)? != [TARGET_CARD, 1] {
+        return None;
+    }
+    let flags = *message.get(4)?;
+    let (solicited, overrides) = (flags & 0x40 != 0, flags & 0x20 != 0);
+    Some(NeighbourAdvert { solicited, overrides, target: ip6(message, 8)?, mac: Mac(array(message, 26)?) })
+}
+
+/// What an IP header says about an advert.
+struct Outside {
+    source: IpAddr,
+    destination: IpAddr,
+    ttl: u8,
+    tos: u8,
+}
+
+/// The message, which has its addresses at `address`.
+fn parse_vrrp(outside: Outside, message: &[u8], address: impl Fn(usize) -> Option<IpAddr>) -> Option<Advert> {
     let (version, interval) = match *message.first()? {
         0x31 => (3, u16::from_be_bytes(array(message, 4)?) & 0x0fff),
         0x21 => (2, u16::from(*message.get(5)?)),
         _ => return None,
     };
     let count = usize::from(*message.get(3)?);
+    let Outside { source, destination, ttl, tos } = outside;
     Some(Advert {
-        source: ip(bytes, 12)?,
-        destination: ip(bytes, 16)?,
-        ttl: *bytes.get(8)?,
-        tos: *bytes.get(1)?,
+        source,
+        destination,
+        ttl,
+        tos,
         version,
         vrid: *message.get(1)?,
         priority: *message.get(2)?,
         interval,
-        addresses: (0..count).map(|n| ip(message, 8 + 4 * n)).collect::<Option<_>>()?,
+        addresses: (0..count).map(address).collect::<Option<_>>()?,
     })
 }
 
@@ -147,8 +227,18 @@ fn ip(bytes: &[u8], from: usize) -> Option<Ipv4Addr> {
     array::<4>(bytes, from).map(Ipv4Addr::from)
 }
 
+fn ip6(bytes: &[u8], from: usize) -> Option<Ipv6Addr> {
+    array::<16>(bytes, from).map(Ipv6Addr::from)
+}
+
 /// IEEE 802 numbers (`linux/if_ether.h`).
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// RFC 4443 §1.
+const IPPROTO_ICMPV6: u8 = 58;
+/// RFC 4861 §4.4, §4.6.1.
+const NEIGHBOUR_ADVERT: u8 = 136;
+const TARGET_CARD: u8 = 2;
 /// RFC 9568 §5.1.1.4.
 const IPPROTO_VRRP: u8 = 112;

@@ -18,11 +18,11 @@ pub struct Host {
     netns: Netns,
 }
 
-/// An entry of a host's ARP table.
+/// An entry of a host's neighbour table: ARP, or neighbour discovery of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Neighbour {
     /// Whose entry it is.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Where frames to it go; `None` while that is not known (incomplete or failed).
     pub mac: Option<Mac>,
 }
@@ -122,7 +122,7 @@ impl Host {
         links::delete_address(&self.netns, CARD, address)
     }
 
-    /// Its ARP table.
+    /// Its neighbour tables, of both families.
     ///
     /// # Errors
     /// When netlink refuses.
@@ -134,7 +134,8 @@ impl Host {
     ///
     /// # Errors
     /// When netlink refuses.
-    pub fn neighbour(&self, address: Ipv4Addr) -> Result<Option<Mac>, Error> {
+    pub fn neighbour(&self, address: impl Into<IpAddr>) -> Result<Option<Mac>, Error> {
+        let address = address.into();
         let known = self.neighbours()?;
         Ok(known.into_iter().find(|entry| entry.address == address).and_then(|entry| entry.mac))
     }

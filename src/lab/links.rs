@@ -108,12 +108,13 @@ pub(super) fn addresses(netns: &Netns, name: &str) -> Result<Vec<Cidr>, Error> {
     })
 }
 
-/// The ARP table of the link `name`.
+/// The neighbour tables of the link `name`, of both families.
 pub(super) fn neighbours(netns: &Netns, name: &str) -> Result<Vec<Neighbour>, Error> {
     ask(netns, format_args!("listing the neighbours of {name}"), async |netlink| {
         let index = index_of(&netlink, name).await?;
-        let request = netlink.neighbours().get().set_address_family(AddressFamily::Inet);
-        let found: Vec<_> = request.execute().try_collect().await?;
+        let table = |family| netlink.neighbours().get().set_address_family(family).execute().try_collect();
+        let mut found: Vec<_> = table(AddressFamily::Inet).await?;
+        found.extend::<Vec<_>>(table(AddressFamily::Inet6).await?);
         let here = found.iter().filter(|entry| entry.header.ifindex == index);
         Ok(here.filter_map(neighbour_of).collect())
     })
@@ -188,8 +189,13 @@ fn cidr_of(message: &AddressMessage) -> Option<Cidr> {
 
 fn neighbour_of(message: &NeighbourMessage) -> Option<Neighbour> {
     let address = message.attributes.iter().find_map(|attribute| {
-        let NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) = attribute else { return None };
-        Some(*address)
+        if let NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) = attribute {
+            return Some(IpAddr::V4(*address));
+        }
+        let NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) = attribute else {
+            return None;
+        };
+        Some(IpAddr::V6(*address))
     });
     let mac = message.attributes.iter().find_map(|attribute| {
         let NeighbourAttribute::LinkLayerAddress(bytes) = attribute else { return None };

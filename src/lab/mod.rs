@@ -42,7 +42,7 @@ pub use appserver::{AppServer, Flavour};
 pub use capture::Capture;
 pub use dir::LabDir;
 pub use error::Error;
-pub use frame::{Advert, Arp, Content, Frame};
+pub use frame::{Advert, Arp, Content, Frame, NeighbourAdvert};
 pub use host::{Counters, Host, Neighbour};
 pub use journal::Journal;
 pub use moment::Moment;

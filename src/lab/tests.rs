@@ -15,10 +15,49 @@ fn advert_is_read_to_where_ip_says_it_ends() {
     let advert = frame.advert().expect("an advert");
     assert_eq!((advert.ttl, advert.tos, advert.version), (255, 0xc0, 3));
     assert_eq!((advert.vrid, advert.priority, advert.interval), (51, 200, 100));
-    assert_eq!(advert.addresses, ["10.77.0.100".parse::<std::net::Ipv4Addr>().expect("an address")]);
+    assert_eq!(advert.addresses, ["10.77.0.100".parse::<std::net::IpAddr>().expect("an address")]);
     for cut in 0..46 {
         assert_eq!(Frame::parse(AT, &bytes[..cut]), None, "cut to {cut} bytes");
     }
+}
+
+#[test]
+fn advert_over_ipv6_is_read_to_where_ip_says_it_ends() {
+    let source = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0xff, 0xfe, 0x4d, 0, 1];
+    let group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12];
+    let mut bytes = vec![0x33, 0x33, 0, 0, 0, 0x12, 2, 0, 10, 77, 0, 1, 0x86, 0xdd];
+    bytes.extend([0x6c, 0, 0, 0, 0, 24, 112, 255]);
+    bytes.extend([source, group].concat());
+    bytes.extend([0x31, 51, 200, 1, 0x00, 0x64, 0xab, 0xcd]);
+    bytes.extend(source);
+    bytes.extend([0; 4]);
+    let frame = Frame::parse(AT, &bytes).expect("an advert");
+    let advert = frame.advert().expect("an advert");
+    assert_eq!((advert.source, advert.destination), (source.into(), group.into()));
+    assert_eq!((advert.ttl, advert.tos, advert.version), (255, 0xc0, 3));
+    assert_eq!((advert.vrid, advert.priority, advert.interval), (51, 200, 100));
+    assert_eq!(advert.addresses, [std::net::IpAddr::from(source)]);
+    for cut in 0..78 {
+        assert_eq!(Frame::parse(AT, &bytes[..cut]), None, "cut to {cut} bytes");
+    }
+}
+
+#[test]
+fn neighbour_advertisement_announces_when_nobody_asked_and_it_replaces_what_is_known() {
+    let vip = [0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    let told = |flags: u8| {
+        let mut bytes = vec![0x33, 0x33, 0, 0, 0, 1, 0, 0, 0x5e, 0, 2, 51, 0x86, 0xdd];
+        bytes.extend([0x60, 0, 0, 0, 0, 32, 58, 255]);
+        bytes.extend([vip, [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]].concat());
+        bytes.extend([136, 0, 0, 0, flags, 0, 0, 0]);
+        bytes.extend(vip);
+        bytes.extend([2, 1, 0, 0, 0x5e, 0, 2, 51]);
+        Frame::parse(AT, &bytes).expect("a neighbour advertisement").announcement()
+    };
+    let here = (std::net::IpAddr::from(vip), Mac([0, 0, 0x5e, 0, 2, 51]));
+    // Router, Solicited and Override: 0x80, 0x40 and 0x20.
+    assert_eq!([0xa0, 0x20].map(told), [Some(here), Some(here)]);
+    assert_eq!([0x80, 0xe0, 0x60].map(told), [None, None, None]);
 }
 
 #[test]

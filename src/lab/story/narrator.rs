@@ -1,7 +1,7 @@
 //! Makes sentences of what was seen. Pure: notes in, in the order of their times; lines out.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::world::VIP;
@@ -65,7 +65,7 @@ pub(super) enum Tone {
 pub(super) struct Narrator {
     topology: Topology,
     /// The last advert that did not resign: who sent it, and when.
-    last_advert: Option<(Ipv4Addr, Moment)>,
+    last_advert: Option<(IpAddr, Moment)>,
     /// The card at which the address was announced last.
     holder: Option<Mac>,
     answers: Answers,
@@ -173,7 +173,7 @@ impl Narrator {
         self.answers = Answers::Well(so_far.iter().rev().take(REMEMBERED).cloned().collect());
     }
 
-    fn name(&self, address: Ipv4Addr) -> String {
+    fn name(&self, address: IpAddr) -> String {
         let host = self.topology.hosts.iter().find(|host| host.address == address);
         host.map_or_else(|| address.to_string(), |host| host.name.clone())
     }

@@ -90,15 +90,15 @@ fn host(name: &str) -> HostSpec {
 
 fn advert(from: &str, priority: u8) -> Content {
     Content::Advert(Advert {
-        source: host(from).address,
-        destination: Ipv4Addr::new(224, 0, 0, 18),
+        source: host(from).address.into(),
+        destination: Ipv4Addr::new(224, 0, 0, 18).into(),
         ttl: 255,
         tos: 0xc0,
         version: 3,
         vrid: 51,
         priority,
         interval: 10,
-        addresses: vec![VIP],
+        addresses: vec![VIP.into()],
     })
 }
 
