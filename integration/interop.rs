@@ -1,11 +1,13 @@
 //! Beside keepalived and FRR: our node and a real peer of another make share a virtual router, and a third host sees
-//! who holds the address. Each takeover is checked there: the advert, a gratuitous ARP from the right card, the third
+//! who holds the address. Each takeover is checked there: the advert, an announcement from the right card, the third
 //! host's neighbour table, one holder, and an answer. Bounds are generous multiples of what the protocol promises.
 //!
 //! Takes root, keepalived and FRR: FRR's daemons drop to a user of their own.
 
 #[path = "interop/bed.rs"]
 mod bed;
+#[path = "interop/case.rs"]
+mod case;
 #[path = "interop/cases.rs"]
 mod cases;
 #[path = "interop/frr.rs"]
@@ -18,7 +20,7 @@ mod peer;
 mod terms;
 
 mod beside_keepalived {
-    use super::bed::Kind::Keepalived;
+    use super::case::Kind::Keepalived;
     use super::cases;
     use super::terms::Terms;
     use super::terms::Who::{Ours, Theirs};
@@ -109,6 +111,11 @@ mod beside_keepalived {
     }
 
     #[test]
+    fn speaks_ipv6_with_us() {
+        cases::both_ways(Keepalived, Terms::IPV6);
+    }
+
+    #[test]
     fn speaks_version_2_with_us() {
         cases::both_ways(Keepalived, Terms::V2);
     }
@@ -130,7 +137,7 @@ mod beside_keepalived {
 }
 
 mod beside_frr {
-    use super::bed::Kind::Frr;
+    use super::case::Kind::Frr;
     use super::cases;
     use super::terms::Terms;
     use super::terms::Who::{Ours, Theirs};
@@ -218,6 +225,11 @@ mod beside_frr {
     #[test]
     fn serves_for_an_unfit_node_without_preemption_too() {
         cases::unfit(Frr, false);
+    }
+
+    #[test]
+    fn speaks_ipv6_with_us() {
+        cases::both_ways(Frr, Terms::IPV6);
     }
 
     #[test]

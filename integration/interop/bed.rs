@@ -1,75 +1,22 @@
 //! Our node on one host, a peer on another, and a third host that sees what users see.
 
 use std::fs;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use vipd::lab::{Capture, Frame, Lab, Mac, Moment, Node, Setup, Topology};
+use vipd::lab::{Capture, Frame, Host, Lab, Mac, Moment, Node, Setup, Topology};
 use vipd::link::RouterStatus;
-use vipd::vrrp::Role;
+use vipd::vrrp::{Cidr, Role};
 
+use super::case::{Case, Kind};
 use super::frr::Frr;
 use super::keepalived::Keepalived;
 use super::peer::{PATIENCE, Peer, eventually};
-use super::terms::{BOTH, Side, Terms, Transport, VIP, Who, our_config};
-
-/// Which program the peer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Keepalived,
-    Frr,
-}
-
-impl Kind {
-    /// Whether an Active that hears a lesser one announces the address again. vrrpd 8.4 does not, and it stays Active
-    /// while it has no carrier: after a conflict third hosts are left to find out by themselves where the address is.
-    const fn announces_again(self) -> bool {
-        match self {
-            Self::Keepalived => true,
-            Self::Frr => false,
-        }
-    }
-}
-
-/// What a case is about, until it is built.
-pub(crate) struct Case {
-    pub(crate) kind: Kind,
-    pub(crate) terms: Terms,
-    pub(crate) ours: Side,
-    pub(crate) theirs: Side,
-    /// Which side has the higher address of its own: theirs unless said.
-    pub(crate) higher: Who,
-    /// Whether our node has a frontend, with one server on the client's host.
-    pub(crate) serves: bool,
-}
-
-impl Case {
-    /// `active` with priority 200, the other side with 100.
-    pub(crate) fn of(kind: Kind, terms: Terms, active: Who) -> Self {
-        let (ours, theirs) = match active {
-            Who::Ours => (200, 100),
-            Who::Theirs => (100, 200),
-        };
-        let (ours, theirs) = (Side::of(ours, terms.version), Side::of(theirs, terms.version));
-        Self { kind, terms, ours, theirs, higher: Who::Theirs, serves: false }
-    }
-
-    /// The hosts and what is installed on them; nothing runs yet.
-    pub(crate) fn build(self) -> Bed {
-        Bed::build(self)
-    }
-
-    pub(crate) fn side(&mut self, who: Who) -> &mut Side {
-        match who {
-            Who::Ours => &mut self.ours,
-            Who::Theirs => &mut self.theirs,
-        }
-    }
-}
+use super::terms::{BOTH, Side, Transport, Version, Who, our_config};
 
 /// Two cores carry one pair at a time with adverts several times a second: those cases take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -84,12 +31,13 @@ pub(crate) struct Bed {
     kind: Kind,
     setup: Setup,
     sides: [Side; 2],
+    version: Version,
     pub(crate) lab: Lab,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Bed {
-    fn build(case: Case) -> Self {
+    pub(crate) fn build(case: Case) -> Self {
         let busy = case.ours.interval.min(case.theirs.interval) < Duration::from_secs(1);
         let turn = busy.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         let addresses = match case.higher {
@@ -103,6 +51,9 @@ impl Bed {
             .with(Who::Theirs.host(), addresses[1])
             .with("client", client);
         let lab = Lab::build(&topology).expect("namespaces: run this as root or through integration/run");
+        if case.terms.version == Version::V3Ipv6 {
+            lab.hosts().iter().for_each(speak_ipv6);
+        }
         let hear = |host| Capture::start(lab.host(host)).expect("a capture");
         let eyes = match case.terms.transport {
             Transport::Multicast => None,
@@ -121,7 +72,18 @@ impl Bed {
             }
             Kind::Frr => Box::new(Frr::install(host, &dir, case.terms, case.theirs)),
         };
-        Self { capture, eyes, ours: None, theirs, kind: case.kind, setup, sides, lab, _turn: turn }
+        Self {
+            capture,
+            eyes,
+            ours: None,
+            theirs,
+            kind: case.kind,
+            setup,
+            sides,
+            version: case.terms.version,
+            lab,
+            _turn: turn,
+        }
     }
 
     // What is done to a side
@@ -210,7 +172,7 @@ impl Bed {
         resigned.unwrap_or_else(|| panic!("{who:?} did not resign within {PATIENCE:?}\n{}", self.explain()))
     }
 
-    /// The address came to `who` after `from`: its advert, a gratuitous ARP from its card, the client's neighbour
+    /// The address came to `who` after `from`: its advert, an announcement (gratuitous ARP, neighbour advertisement) from its card, the client's neighbour
     /// table, one holder, and an answer. Returns the advert.
     pub(crate) fn taken_by(&self, who: Who, from: Moment) -> Frame {
         let advert = self.announced_by(who, from);
@@ -222,11 +184,10 @@ impl Bed {
     pub(crate) fn announced_by(&self, who: Who, from: Moment) -> Frame {
         let mac = self.mac(who);
         let advert = self.advert_of(who, from);
-        let announced = self.capture.wait_for(advert.at, PATIENCE, |frame| {
-            let right = |arp: &vipd::lab::Arp| arp.sender == VIP && arp.sender_mac == mac;
-            frame.source == mac && frame.gratuitous().is_some_and(right)
+        let announced = self.capture.wait_for(from, PATIENCE, |frame| {
+            frame.source == mac && frame.announcement() == Some((self.vip(), mac))
         });
-        assert!(announced.is_some(), "no gratuitous ARP of {who:?}\n{}", self.explain());
+        assert!(announced.is_some(), "nothing announced by {who:?}\n{}", self.explain());
         advert
     }
 
@@ -259,13 +220,18 @@ impl Bed {
     }
 
     fn found_at(&self, who: Who) {
-        assert!(eventually(|| self.answers()), "{VIP} does not answer the client\n{}", self.explain());
+        assert!(
+            eventually(|| self.answers()),
+            "{} does not answer the client\n{}",
+            self.vip(),
+            self.explain()
+        );
         assert_eq!(self.known(), Some(self.mac(who)), "the client's table\n{}", self.explain());
     }
 
     /// Where the client sends what is for the address.
     fn known(&self) -> Option<Mac> {
-        self.lab.host("client").neighbour(VIP).expect("netlink")
+        self.lab.host("client").neighbour(self.vip()).expect("netlink")
     }
 
     /// Five adverts of `who` from `from` on, longer than any Backup is silent, and none of the other side.
@@ -308,12 +274,16 @@ impl Bed {
 
     pub(crate) fn explain(&self) -> String {
         let ours = self.ours.as_ref().map(Node::explain).unwrap_or_default();
-        format!("{ours}\n{}", self.theirs.explain())
+        let seen = self.capture.frames().read(|frames| {
+            let last = frames.len().saturating_sub(20);
+            frames[last..].iter().map(|frame| format!("{frame:?}\n")).collect::<String>()
+        });
+        format!("{ours}\n{}\nwhat the client saw last:\n{seen}", self.theirs.explain())
     }
 
     fn holds(&self, who: Who) -> bool {
         match who {
-            Who::Ours => self.lab.host(who.host()).holds(VIP).expect("netlink"),
+            Who::Ours => self.lab.host(who.host()).holds(self.vip()).expect("netlink"),
             Who::Theirs => self.theirs.holds(),
         }
     }
@@ -325,22 +295,50 @@ impl Bed {
         }
     }
 
+    /// The address that clients use.
+    fn vip(&self) -> IpAddr {
+        self.version.vip()
+    }
+
+    /// Where the adverts of `who` come from.
+    fn source(&self, who: Who) -> IpAddr {
+        match self.version {
+            Version::V3 | Version::V2 { .. } => self.lab.host(who.host()).address().into(),
+            Version::V3Ipv6 => link_local(self.mac(who)),
+        }
+    }
+
     /// The priority in `frame` if it is an advert of `who`.
     fn priority(&self, who: Who, frame: &Frame) -> Option<u8> {
-        let own = self.lab.host(who.host()).address();
+        let own = self.source(who);
         frame.advert().filter(|advert| advert.source == own).map(|advert| advert.priority)
     }
 
     /// Whether the address answers the client: a port that nobody listens on refuses.
     fn answers(&self) -> bool {
+        let vip = self.vip();
         let ask = || -> std::io::Result<()> {
-            let socket = UdpSocket::bind("0.0.0.0:0")?;
+            let any = if vip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+            let socket = UdpSocket::bind(any)?;
             socket.set_read_timeout(Some(Duration::from_millis(500)))?;
-            socket.connect((VIP, 9))?;
+            socket.connect((vip, 9))?;
             socket.send(b"?")?;
             socket.recv(&mut [0; 1]).map(drop)
         };
         let answer = self.lab.host("client").run(ask).expect("inside");
         answer.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
     }
+}
+
+/// Gives a host an address of its own in the IPv6 network of the one that moves.
+fn speak_ipv6(host: &Host) {
+    let [.., last] = host.address().octets();
+    let address = [0xfd77, 0, 0, 0, 0, 0, 0, last.into()];
+    host.add_address(Cidr { address: address.into(), prefix: 64 }).expect("netlink");
+}
+
+/// The address that the kernel makes of a card's (RFC 4291, appendix A).
+fn link_local(Mac([a, b, c, d, e, f]): Mac) -> IpAddr {
+    let pair = |high, low| u16::from_be_bytes([high, low]);
+    IpAddr::from([0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f)])
 }

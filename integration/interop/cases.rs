@@ -5,7 +5,8 @@ use std::time::Duration;
 use vipd::lab::{AppServer, Flavour, Moment};
 use vipd::vrrp::{Dialect, Role};
 
-use super::bed::{Bed, Case, Kind};
+use super::bed::Bed;
+use super::case::{Case, Kind};
 use super::peer::PATIENCE;
 use super::terms::{BOTH, Checksum, Side, Terms, Version, Who};
 

@@ -3,27 +3,28 @@
 //! their sockets in a directory of their own, so any number of them runs on one machine.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{User, chown};
 use vipd::lab::{Host, Mac, Process};
+use vipd::vrrp::Cidr;
 
 use super::peer::{PATIENCE, Peer, eventually, wait_for_line};
-use super::terms::{ADDRESS, ADDRESSES_V6, Checksum, Side, Terms, VRID, Version};
+use super::terms::{Checksum, Side, Terms, VRID, Version};
 
 pub(crate) struct Frr {
     host: Host,
     dir: PathBuf,
+    version: Version,
     /// vrrpd, then zebra: whoever needs the other goes first.
     daemons: Option<[Process; 2]>,
 }
 
 /// The link with the virtual MAC address.
-const MACVLAN: &str = "vrrp4-51";
-/// RFC 9568 §7.3, IPv4.
-const VIRTUAL_MAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, VRID]);
+const MACVLAN: &str = "vrrp-51";
 
 impl Frr {
     /// Sets it up on `host`; it does not run yet.
@@ -34,25 +35,28 @@ impl Frr {
         // The daemons drop to a user of their own before they make their sockets.
         let user = User::from_name("frr").expect("users").expect("the user frr: is FRR installed?");
         chown(dir, Some(user.uid), Some(user.gid)).expect("root, and a user frr in its user namespace");
-        let frr = Self { host: host.clone(), dir: dir.to_owned(), daemons: None };
-        frr.make_link(terms.version);
+        let frr = Self { host: host.clone(), dir: dir.to_owned(), version: terms.version, daemons: None };
+        frr.make_link();
         frr
     }
 
     /// The link that vrrpd looks for by its MAC address, out of service. eth0 must not speak of its address, or the
     /// network would learn the wrong card: not answer for it (arp_ignore), not name it when it asks (arp_announce).
-    fn make_link(&self, version: Version) {
+    fn make_link(&self) {
         for (setting, value) in [("arp_ignore", "1"), ("arp_announce", "2")] {
             let set = || fs::write(format!("/proc/sys/net/ipv4/conf/eth0/{setting}"), value);
             self.host.run(set).expect("inside").expect("a sysctl");
         }
-        self.ip(&format!("link add {MACVLAN} link eth0 address {VIRTUAL_MAC} type macvlan mode bridge"));
-        match version {
-            Version::V3 | Version::V2 { .. } => self.ip(&format!("address add {ADDRESS} dev {MACVLAN}")),
-            Version::V3Ipv6 => {}
+        let mac = self.mac();
+        self.ip(&format!("link add {MACVLAN} link eth0 address {mac} type macvlan mode bridge"));
+        // In service for a moment: an IPv6 address is of no use before, and zebra does not see it.
+        self.ip(&format!("link set {MACVLAN} up"));
+        // vrrpd sends from any link-local address that the link has: the one that moves must not be there.
+        let link_local = |cidr: &&Cidr| matches!(cidr.address, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        for address in self.version.addresses().iter().filter(|cidr| !link_local(cidr)) {
+            self.ip(&format!("address add {address} dev {MACVLAN}"));
         }
         self.ip(&format!("link set {MACVLAN} protodown on"));
-        self.ip(&format!("link set {MACVLAN} up"));
     }
 
     fn ip(&self, line: &str) {
@@ -134,8 +138,13 @@ impl Peer for Frr {
         String::from_utf8_lossy(&output.stdout).contains("LOWER_UP")
     }
 
+    /// RFC 9568 §7.3.
     fn mac(&self) -> Mac {
-        VIRTUAL_MAC
+        let family = match self.version {
+            Version::V3 | Version::V2 { .. } => 1,
+            Version::V3Ipv6 => 2,
+        };
+        Mac([0x00, 0x00, 0x5e, 0x00, family, VRID])
     }
 
     fn explain(&self) -> String {
@@ -146,10 +155,10 @@ impl Peer for Frr {
 
 /// It knows neither unicast nor passwords.
 fn config(terms: Terms, side: Side) -> String {
-    let (version, addresses) = match terms.version {
-        Version::V3 => (3, vec![format!("ip {}", ADDRESS.address)]),
-        Version::V2 { .. } => (2, vec![format!("ip {}", ADDRESS.address)]),
-        Version::V3Ipv6 => (3, ADDRESSES_V6.map(|cidr| format!("ipv6 {}", without_prefix(cidr))).into()),
+    let (version, keyword) = match terms.version {
+        Version::V3 => (3, "ip"),
+        Version::V2 { .. } => (2, "ip"),
+        Version::V3Ipv6 => (3, "ipv6"),
     };
     let mut lines = vec!["interface eth0".to_owned(), format!(" vrrp {VRID} version {version}")];
     lines.push(format!(" vrrp {VRID} priority {}", side.priority));
@@ -157,11 +166,8 @@ fn config(terms: Terms, side: Side) -> String {
     lines.extend((!side.preempt).then(|| format!(" no vrrp {VRID} preempt")));
     let message = terms.checksum == Checksum::Message;
     lines.extend(message.then(|| format!(" no vrrp {VRID} checksum-with-ipv4-pseudoheader")));
-    lines.extend(addresses.into_iter().map(|address| format!(" vrrp {VRID} {address}")));
+    let addresses = terms.version.addresses().iter().map(|cidr| cidr.address);
+    lines.extend(addresses.map(|address| format!(" vrrp {VRID} {keyword} {address}")));
     lines.push(String::new());
     lines.join("\n")
-}
-
-fn without_prefix(cidr: &str) -> &str {
-    cidr.split_once('/').map_or(cidr, |(address, _)| address)
 }

@@ -8,13 +8,15 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vipd::lab::{Host, Mac, Process};
+use vipd::vrrp::Cidr;
 
 use super::peer::{PATIENCE, Peer, wait_for_line};
-use super::terms::{ADDRESS, ADDRESSES_V6, Checksum, Side, Terms, Transport, VIP, VRID, Version};
+use super::terms::{Checksum, Side, Terms, Transport, VRID, Version};
 
 pub(crate) struct Keepalived {
     host: Host,
     dir: PathBuf,
+    version: Version,
     process: Option<Process>,
 }
 
@@ -24,7 +26,7 @@ impl Keepalived {
         fs::create_dir_all(dir).expect("a directory");
         fs::write(dir.join("keepalived.conf"), config(host.address().into(), other, terms, side))
             .expect("written");
-        Self { host: host.clone(), dir: dir.to_owned(), process: None }
+        Self { host: host.clone(), dir: dir.to_owned(), version: terms.version, process: None }
     }
 
     fn process(&mut self) -> &mut Process {
@@ -77,11 +79,13 @@ impl Peer for Keepalived {
     }
 
     fn release(&self) {
-        self.host.delete_address(ADDRESS).expect("it was left there");
+        for address in self.version.addresses() {
+            self.host.delete_address(*address).expect("it was left there");
+        }
     }
 
     fn holds(&self) -> bool {
-        self.host.holds(VIP).expect("netlink")
+        self.host.holds(self.version.vip()).expect("netlink")
     }
 
     fn mac(&self) -> Mac {
@@ -99,10 +103,7 @@ fn config(own: IpAddr, other: IpAddr, terms: Terms, side: Side) -> String {
         Version::V3 | Version::V3Ipv6 => (3, None),
         Version::V2 { password } => (2, password),
     };
-    let addresses: Vec<String> = match terms.version {
-        Version::V3 | Version::V2 { .. } => vec![ADDRESS.to_string()],
-        Version::V3Ipv6 => ADDRESSES_V6.map(str::to_owned).into(),
-    };
+    let addresses: Vec<_> = terms.version.addresses().iter().map(Cidr::to_string).collect();
     let mut lines = vec!["global_defs {".to_owned(), format!("vrrp_version {version}")];
     lines.extend((terms.checksum == Checksum::Message).then(|| "v3_checksum_as_v2".to_owned()));
     lines.extend(["}", "vrrp_instance web {", "state BACKUP", "interface eth0"].map(str::to_owned));

@@ -1,16 +1,17 @@
 //! What the two sides of a case agree on and what each of them is set to, and our config for it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use vipd::vrrp::Cidr;
 
 /// The address that moves.
-pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
-/// The same, as it is on an interface.
-pub(crate) const ADDRESS: Cidr = Cidr { address: IpAddr::V4(VIP), prefix: 24 };
+const V4: &[Cidr] = &[Cidr { address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 100)), prefix: 24 }];
 /// The same in IPv6: RFC 9568 §5.2.9 wants a link-local address first.
-pub(crate) const ADDRESSES_V6: [&str; 2] = ["fe80::77:100/64", "fd77::100/64"];
+const V6: &[Cidr] = &[
+    Cidr { address: IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x77, 0x100)), prefix: 64 },
+    Cidr { address: IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0x100)), prefix: 64 },
+];
 /// The virtual router.
 pub(crate) const VRID: u8 = 51;
 
@@ -59,6 +60,19 @@ pub(crate) enum Transport {
 }
 
 impl Version {
+    /// The addresses that move.
+    pub(crate) const fn addresses(self) -> &'static [Cidr] {
+        match self {
+            Self::V3 | Self::V2 { .. } => V4,
+            Self::V3Ipv6 => V6,
+        }
+    }
+
+    /// The one of them that clients use.
+    pub(crate) fn vip(self) -> IpAddr {
+        self.addresses().last().expect("there is one").address
+    }
+
     /// Adverts as often as a busy machine can keep up with; version 2 knows whole seconds alone.
     pub(crate) const fn interval(self) -> Duration {
         match self {
@@ -89,6 +103,7 @@ pub(crate) struct Terms {
 impl Terms {
     pub(crate) const V3: Self =
         Self { version: Version::V3, transport: Transport::Multicast, checksum: Checksum::Pseudo };
+    pub(crate) const IPV6: Self = Self { version: Version::V3Ipv6, ..Self::V3 };
     pub(crate) const V2: Self = Self { version: Version::V2 { password: None }, ..Self::V3 };
     pub(crate) const PASS: Self = Self { version: Version::V2 { password: Some("secret") }, ..Self::V3 };
 
@@ -99,7 +114,7 @@ impl Terms {
 
     /// Everything that FRR has words for.
     pub(crate) fn of_frr() -> Vec<Self> {
-        vec![Self::V3, Self { version: Version::V3Ipv6, ..Self::V3 }, Self::V2]
+        vec![Self::V3, Self::IPV6, Self::V2]
     }
 
     /// Everything that keepalived has words for.
@@ -154,8 +169,9 @@ pub(crate) fn our_config(
     }
     text.push_str(&our_router(terms, sides[0]));
     if let Some(server) = server {
+        let vip = terms.version.vip();
         text.push_str(&format!(
-            "\n[[frontend]]\nname = \"web\"\nbind = [\"{VIP}:3000\"]\npool = \"app\"\n\n\
+            "\n[[frontend]]\nname = \"web\"\nbind = [\"{vip}:3000\"]\npool = \"app\"\n\n\
              [[pool]]\nname = \"app\"\n\
              check = {{ tcp = true, interval = \"200ms\", timeout = \"200ms\", rise = 2, fall = 2 }}\n\
              server = [{{ name = \"app\", address = \"{server}:8080\" }}]\n"
@@ -169,10 +185,7 @@ fn our_router(terms: Terms, side: Side) -> String {
         Version::V3 | Version::V3Ipv6 => (3, None),
         Version::V2 { password } => (2, password),
     };
-    let addresses = match terms.version {
-        Version::V3 | Version::V2 { .. } => vec![ADDRESS.to_string()],
-        Version::V3Ipv6 => ADDRESSES_V6.map(str::to_owned).into(),
-    };
+    let addresses: Vec<_> = terms.version.addresses().iter().map(Cidr::to_string).collect();
     let transport = match terms.transport {
         Transport::Multicast => "multicast",
         Transport::Unicast => "unicast",
