@@ -6,6 +6,8 @@
 //! Where it goes beyond the RFC, and why:
 //! * A node that is not fit to serve competes with [`Priority::UNFIT`]. While it is Active it keeps the addresses
 //!   until someone better advertises: half a service is better than none.
+//!   It offers them with priority 0 when it becomes unfit and with every tenth advert after that: a peer that does not
+//!   preempt takes them over no other way, and it may have missed an offer, or have come later.
 //! * An advert of priority 1 does not hold back a fit Backup, whatever its Preempt_Mode: unfit yields to fit.
 //! * An unfit Backup that hears priority 0 waits one interval longer, so that fit nodes, and the unfit Active that
 //!   only offered the role, have the first word.
@@ -26,6 +28,9 @@ use super::announce::Announcements;
 use super::stall;
 use super::timing::{active_down_interval, skew_time};
 use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
+
+/// An unfit Active offers the role with one advert in so many.
+const OFFER_EVERY: u64 = 10;
 
 /// What a virtual router is configured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +118,14 @@ pub enum Why {
 enum State {
     Initialize,
     Backup(Watch),
-    Active { source: IpAddr, next_advert: Time, last_advert: Time, announcements: Announcements },
+    Active {
+        source: IpAddr,
+        next_advert: Time,
+        last_advert: Time,
+        /// From when on an unfit node offers the role again.
+        next_offer: Time,
+        announcements: Announcements,
+    },
 }
 
 /// A Backup's view of the Active.
@@ -275,11 +287,18 @@ impl Machine {
             return;
         }
         self.priority = priority;
-        if let State::Active { next_advert, last_advert, .. } = &mut self.state {
+        let pause = self.offer_pause();
+        if let State::Active { next_advert, last_advert, next_offer, .. } = &mut self.state {
             out.push(Effect::SendAdvert(if offers { Priority::RESIGN } else { priority }));
             *last_advert = now;
             *next_advert = now + self.params.interval.span();
+            *next_offer = now + pause;
         }
+    }
+
+    /// From one offer of an unfit Active to the next.
+    const fn offer_pause(&self) -> Span {
+        self.params.interval.span().times(OFFER_EVERY)
     }
 
     // Backup, RFC 9568 §6.4.2
@@ -353,6 +372,7 @@ impl Machine {
             source,
             next_advert: now + self.params.interval.span(),
             last_advert: now,
+            next_offer: now + self.offer_pause(),
             announcements: Announcements::begin(now),
         };
         out.extend([
@@ -367,11 +387,18 @@ impl Machine {
 
     fn serve_timer(&mut self, now: Time, out: &mut Vec<Effect>) {
         let interval = self.params.interval.span();
-        let State::Active { next_advert, last_advert, announcements, .. } = &mut self.state else {
+        let pause = self.offer_pause();
+        let State::Active { next_advert, last_advert, next_offer, announcements, .. } = &mut self.state
+        else {
             return;
         };
         if now >= *next_advert {
-            out.push(Effect::SendAdvert(self.priority));
+            if self.priority == Priority::UNFIT && now >= *next_offer {
+                out.push(Effect::SendAdvert(Priority::RESIGN));
+                *next_offer = now + pause;
+            } else {
+                out.push(Effect::SendAdvert(self.priority));
+            }
             *last_advert = now;
             // Keep the beat; after a pause of more than a whole interval begin a new one.
             *next_advert = if now.since(*next_advert) < interval { *next_advert } else { now } + interval;

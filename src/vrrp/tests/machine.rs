@@ -241,6 +241,29 @@ fn an_active_that_becomes_unfit_offers_the_role_and_serves_on() {
 }
 
 #[test]
+fn an_unfit_active_goes_on_offering_the_role_with_every_tenth_advert() {
+    let mut node = Node::active(200);
+    node.tell(at_ms(5_000), Input::Compete(Priority::UNFIT));
+    let mut said = |seconds: u64| {
+        let effects = node.tell(at_ms(1_000 * seconds), Input::Timer);
+        effects.into_iter().find(|effect| matches!(effect, Effect::SendAdvert(_)))
+    };
+    for offer in [15, 25] {
+        for seconds in offer - 9..offer {
+            assert_eq!(said(seconds), Some(Effect::SendAdvert(Priority::UNFIT)), "{seconds} s");
+        }
+        assert_eq!(said(offer), Some(Effect::SendAdvert(Priority::RESIGN)), "{offer} s");
+    }
+    // A fit one never does.
+    node.tell(at_ms(25_500), Input::Compete(Priority::new(200)));
+    for seconds in 26..50 {
+        let effects = node.tell(at_ms(1_000 * seconds + 500), Input::Timer);
+        assert!(!effects.contains(&Effect::SendAdvert(Priority::RESIGN)), "{effects:?}");
+    }
+    assert_eq!(node.machine.role(), Role::Active);
+}
+
+#[test]
 fn an_unfit_backup_lets_fit_nodes_and_the_offering_active_go_first() {
     let mut node = Node::backup(1, Preempt::Always);
     node.tell(at_ms(0), Input::Advert(advert(HIGH, 200, 100)));
