@@ -111,6 +111,11 @@ mod beside_keepalived {
     }
 
     #[test]
+    fn serves_for_a_node_that_was_unfit_before_it_came() {
+        cases::unfit_before_the_peer_came(Keepalived);
+    }
+
+    #[test]
     fn speaks_ipv6_with_us() {
         cases::both_ways(Keepalived, Terms::IPV6);
     }
@@ -225,6 +230,11 @@ mod beside_frr {
     #[test]
     fn serves_for_an_unfit_node_without_preemption_too() {
         cases::unfit(Frr, false);
+    }
+
+    #[test]
+    fn serves_for_a_node_that_was_unfit_before_it_came() {
+        cases::unfit_before_the_peer_came(Frr);
     }
 
     #[test]

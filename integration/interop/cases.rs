@@ -204,3 +204,22 @@ pub(crate) fn unfit(kind: Kind, peer_preempts: bool) {
     app.restart().expect("a server");
     bed.taken_by(Who::Ours, restarted);
 }
+
+/// A peer that does not preempt comes after the offer of a node that cannot serve: it is offered the role again.
+pub(crate) fn unfit_before_the_peer_came(kind: Kind) {
+    let mut case = Case::of(kind, Terms::V3, Who::Ours);
+    case.serves = true;
+    case.theirs.preempt = false;
+    let mut bed = case.build();
+    let mut app = AppServer::start(&bed.lab, "client", &Flavour::Builtin).expect("a server");
+    let from = Moment::now();
+    bed.start(Who::Ours);
+    bed.taken_by(Who::Ours, from);
+    app.kill();
+    bed.node()
+        .wait_for("priority 1", PATIENCE, |status| status.routers[0].effective_priority.get() == 1)
+        .expect("it cannot serve");
+    let started = Moment::now();
+    bed.start(Who::Theirs);
+    bed.taken_by(Who::Theirs, started);
+}
