@@ -2,7 +2,7 @@
 //! who holds the address. Each takeover is checked there: the advert, an announcement from the right card, the third
 //! host's neighbour table, one holder, and an answer. Bounds are generous multiples of what the protocol promises.
 //!
-//! Takes root, keepalived and FRR: FRR's daemons drop to a user of their own.
+//! Takes keepalived, FRR, and root, or a user namespace with more than one user: FRR's daemons drop to their own.
 
 #[path = "interop/bed.rs"]
 mod bed;
