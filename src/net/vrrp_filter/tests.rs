@@ -173,6 +173,27 @@ fn over_ipv6_the_header_is_beside_the_packet() {
     assert!(filter.samples(&message, Some(255)));
 }
 
+/// keepalived's auth_hmac (draft-cassen-vrrp-auth-hmac): the checksum does not cover the trailer.
+#[test]
+fn a_signed_advert_of_keepalived_passes() {
+    let signed = [
+        0x31, 0x33, 0xC8, 0x01, 0x00, 0x64, 0x44, 0x02, 0xC0, 0x00, 0x02, 0x64, // VRID 51, 192.0.2.100
+        0x01, 0x01, 0x00, 0x00, 0x68, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, // the trailer
+        0x1B, 0x84, 0xBC, 0x4E, 0x8E, 0x43, 0x89, 0x2D, 0xC6, 0xD9, 0x84, 0x48, 0xF8, 0xEE, 0x22, 0x65,
+    ];
+    let from = |last| {
+        let mut packet = around(&signed, wire::GROUP, 0);
+        packet[12..16].copy_from_slice(&[198, 51, 100, last]);
+        packet
+    };
+    let filter = filter_for(&[vrid(51)], true);
+    assert!(!filter.samples(&from(10), None));
+    assert!(filter_for(&[vrid(51)], false).samples(&from(10), None));
+    let mut forged = from(10);
+    forged[22] ^= 1;
+    assert!(filter.samples(&forged, None), "the checksum is wrong");
+}
+
 /// The kernel's verifier and the kernel's machine, over a pair of local sockets: no privilege, no network.
 #[test]
 fn the_kernel_agrees() {
