@@ -83,6 +83,24 @@ pub enum Event {
         /// How long it took, milliseconds.
         took_ms: u64,
     },
+    /// A conflict was seen that it takes a human to end.
+    AlarmRaised {
+        /// The router's name.
+        router: String,
+        /// Which.
+        alarm: Alarm,
+        /// What was seen and what to do.
+        what: String,
+    },
+    /// It has not been seen for a while.
+    AlarmCleared {
+        /// The router's name.
+        router: String,
+        /// Which.
+        alarm: Alarm,
+        /// How often it was seen.
+        count: u64,
+    },
     /// The proxy process was started.
     ProxyStarted {
         /// Its process id.
@@ -122,11 +140,40 @@ pub enum Event {
     },
 }
 
+/// A conflict around a virtual router that it takes a human to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alarm {
+    /// Another host answers for an address that this node holds.
+    DuplicateAddress,
+    /// Another node advertises while this one is Active, and goes on.
+    TwoActives,
+    /// Someone who is no node of the config advertises the VRID.
+    Stranger,
+    /// A peer's adverts list other addresses.
+    AddressesDiffer,
+    /// A peer advertises at another interval.
+    IntervalDiffers,
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DuplicateAddress => "duplicate-address",
+            Self::TwoActives => "two-actives",
+            Self::Stranger => "stranger",
+            Self::AddressesDiffer => "addresses-differ",
+            Self::IntervalDiffers => "interval-differs",
+        })
+    }
+}
+
 impl Event {
     /// Writes the event to the log: trouble as a warning, the rest as information.
     pub fn log(&self) {
         match self {
             Self::AddressFailed { .. }
+            | Self::AlarmRaised { .. }
             | Self::ProxyDied { .. }
             | Self::ServerDown { .. }
             | Self::Tracked { passes: false, .. }
@@ -139,6 +186,7 @@ impl Event {
             | Self::TakesNoPart { .. }
             | Self::Tracked { .. }
             | Self::Hooked { .. }
+            | Self::AlarmCleared { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
             | Self::ServerUp { .. } => tracing::info!("{self}"),
@@ -162,6 +210,10 @@ impl fmt::Display for Event {
             }
             Self::Hooked { router, sequence, to, how, took_ms, .. } => {
                 write!(f, "{router}: hook for {to} (number {sequence}) {how}, after {took_ms} ms")
+            }
+            Self::AlarmRaised { router, alarm, what } => write!(f, "{router}: alarm {alarm}: {what}"),
+            Self::AlarmCleared { router, alarm, count } => {
+                write!(f, "{router}: alarm {alarm} is over, it was seen {count} times")
             }
             Self::ProxyStarted { pid } => write!(f, "proxy started, pid {pid}"),
             Self::ProxyReady { pid } => write!(f, "proxy listens, pid {pid}"),

@@ -23,7 +23,12 @@ pub(crate) fn advert(packet: &[u8]) {
         accepted.is_authentic(Utc { seconds: 0, fraction: 0 }, None).is_ok(),
         accepted.trailer.is_none()
     );
-    let params = Params { version: received.version, interval: received.interval, preempt: Preempt::Always };
+    let params = Params {
+        version: received.version,
+        interval: received.interval,
+        preempt: Preempt::Always,
+        refresh: None,
+    };
     for priority in [Priority::UNFIT, Priority::new(100), Priority::OWNER] {
         let mut machine = Machine::new(params, priority);
         let mut out = Vec::new();

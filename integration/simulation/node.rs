@@ -100,7 +100,7 @@ impl Node {
     /// The process begins; it takes no part yet.
     pub(crate) fn boot(&mut self) {
         let Settings { version, interval, preempt, .. } = self.settings;
-        let params = Params { version, interval, preempt };
+        let params = Params { version, interval, preempt, refresh: None };
         self.machine = Some(Machine::new(params, Priority::UNFIT));
     }
 

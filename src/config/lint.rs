@@ -25,6 +25,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
         auth::lint(auth.get_ref(), problems);
     }
     track::lint::lint(file, problems);
+    equal_priorities(file, problems);
     unreachable_binds(file, problems);
     for pool in &file.pools {
         unused(file, pool, problems);
@@ -61,6 +62,18 @@ fn priority(file: &File, node: &Node, problems: &mut Problems<'_>) {
             )
             .other(place, "it is a virtual address here")
             .help("write 255, or use a virtual address that no machine has");
+    }
+}
+
+/// Allowed by RFC 9568 §6.4.3, which lets the higher address serve: seldom what anyone means, and decided only once
+/// both have advertised.
+fn equal_priorities(file: &File, problems: &mut Problems<'_>) {
+    let priorities = file.nodes.iter().filter_map(|node| node.priority.as_ref());
+    for (place, first, priority) in repeated(priorities.map(|at| (*at.get_ref(), at.span()))) {
+        problems
+            .warning(place, format!("two nodes have the priority {priority}: the higher address decides"))
+            .other(first, "first used here")
+            .help("give each node its own priority");
     }
 }
 

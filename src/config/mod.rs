@@ -34,7 +34,8 @@ pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
-    Auth, Check, CheckKind, Config, Frontend, Limits, Node, Pool, ProxySettings, Router, Server, Transport,
+    Auth, Check, CheckKind, Config, Frontend, Garp, Limits, Node, Pool, ProxySettings, Router, Server,
+    Transport,
 };
 
 use toml::de::DeTable;

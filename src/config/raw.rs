@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::vrrp::wire::Password;
-use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Span, Version, Vrid};
 
 use super::address;
 use super::auth::{self, Auth};
@@ -20,7 +20,7 @@ use super::settings;
 use super::table::{Field, Table};
 use super::track::read::Item;
 use super::track::{self, Hook};
-use super::valid::{Limits, ProxySettings, Transport};
+use super::valid::{Garp, Limits, ProxySettings, Transport};
 use super::value::{self, of_text};
 
 /// The file.
@@ -56,6 +56,8 @@ pub(super) struct Router {
     pub(super) track: Vec<Item>,
     /// `None` when it is wrong, `Some(None)` when nobody is told.
     pub(super) notify: Option<Field<Hook>>,
+    pub(super) garp: Option<Garp>,
+    pub(super) garp_refresh: Option<Option<Span>>,
 }
 
 /// A `[[frontend]]`.
@@ -129,6 +131,8 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         auth,
         track: track::read::track(&mut table),
         notify: track::read::notify(&mut table),
+        garp: table.or("garp", Garp::Request, value::garp),
+        garp_refresh: table.or("garp_refresh", Some(Router::GARP_REFRESH), value::garp_refresh),
     };
     table.finish();
     Some(router)
@@ -137,6 +141,8 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
 impl Router {
     /// 100 ms: a takeover within about 0.36 s.
     const ADVERT_INTERVAL: Centis = Centis::new(10).expect("10 is within 1..=4095");
+    /// 60 s: a cache that was taught something wrong while nobody looked is right again within a minute.
+    const GARP_REFRESH: Span = Span::from_millis(60_000);
 
     fn programs(&self) -> impl Iterator<Item = Program> {
         let hook = self.notify.as_ref().and_then(Option::as_ref);

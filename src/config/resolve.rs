@@ -252,6 +252,8 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         auth: plain(router.auth?).map(|auth| auth.valid(advert_interval)),
         track,
         notify: router.notify?.map(Spanned::into_inner),
+        garp: router.garp?,
+        garp_refresh: router.garp_refresh?,
     })
 }
 

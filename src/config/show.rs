@@ -7,7 +7,7 @@ use crate::vrrp::auth::Policy;
 
 use super::quantity::{duration_text, size_text};
 use super::track;
-use super::valid::{Auth, Check, CheckKind, Config, Limits, ProxySettings, Transport};
+use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -41,6 +41,14 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         }
         writeln!(out, "advert_interval = \"{}\"", router.advert_interval)?;
         writeln!(out, "transport       = \"{transport}\"\npreempt         = {preempt}")?;
+        let garp = match router.garp {
+            Garp::Request => "request",
+            Garp::Reply => "reply",
+            Garp::Both => "both",
+        };
+        let refresh =
+            router.garp_refresh.map_or("off".to_owned(), |every| duration_text(every.as_duration()));
+        writeln!(out, "garp            = \"{garp}\"\ngarp_refresh    = \"{refresh}\"")?;
         if let Some(auth) = &router.auth {
             writeln!(out, "auth            = {}", auth_text(auth))?;
         }

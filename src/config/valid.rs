@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
-use crate::vrrp::{Centis, Cidr, Preempt, Priority, Version, Vrid};
+use crate::vrrp::{Centis, Cidr, Preempt, Priority, Span, Version, Vrid};
 
 /// One file for every node of the group, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +67,10 @@ pub struct Router {
     pub track: Vec<Tracker>,
     /// Who is told of its transitions.
     pub notify: Option<Hook>,
+    /// How the Active announces its IPv4 addresses. Default [`Garp::Request`].
+    pub garp: Garp,
+    /// How often it announces them again though nothing has happened; `None`: never. Default 60 s.
+    pub garp_refresh: Option<Span>,
 }
 
 /// `auth` of a `[[vrrp]]`.
@@ -86,6 +90,23 @@ pub enum Transport {
     Multicast,
     /// To the address of every other node, one packet each.
     Unicast,
+}
+
+/// The form of a gratuitous ARP.
+///
+/// A request is the default: RFC 9568 §6.4 asks for it, RFC 5227 §3 tells why announcements are requests (receivers
+/// look at the sender's fields of every ARP before they look at what kind it is, RFC 826), and it is what VRRP
+/// speakers have always sent. Some equipment learns from replies alone: that is what the others are for. Both cost
+/// twice the packets on a network where nobody needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Garp {
+    /// A request for the own address (RFC 5227 §3).
+    #[default]
+    Request,
+    /// A reply that nobody asked for (RFC 5944 §4.6).
+    Reply,
+    /// One of each, the request first.
+    Both,
 }
 
 /// A `[[frontend]]`: where clients connect.

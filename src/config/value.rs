@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::problem::Wrong;
 use super::quantity;
 use super::table::wrong_type;
-use super::valid::Transport;
+use super::valid::{Garp, Transport};
 
 /// The decoder of a string that `parse` understands.
 pub(super) fn of_text<T>(
@@ -145,6 +145,28 @@ pub(super) fn transport(value: &DeValue<'_>) -> Result<Transport, Wrong> {
         "unicast" => Ok(Transport::Unicast),
         _ => Ok(Transport::Multicast),
     }
+}
+
+/// The form of a gratuitous ARP.
+pub(super) fn garp(value: &DeValue<'_>) -> Result<Garp, Wrong> {
+    match one_of(value, &["request", "reply", "both"], &[])? {
+        "reply" => Ok(Garp::Reply),
+        "both" => Ok(Garp::Both),
+        _ => Ok(Garp::Request),
+    }
+}
+
+/// How often addresses are announced again: a length of time of at least a second, or `"off"`.
+pub(super) fn garp_refresh(value: &DeValue<'_>) -> Result<Option<Span>, Wrong> {
+    if value.as_str() == Some("off") {
+        return Ok(None);
+    }
+    let every = duration(value)?;
+    if every < Duration::from_secs(1) {
+        return Err(Wrong::new("announcing again more often than once a second floods the network")
+            .help("write \"60s\", at least \"1s\", or \"off\""));
+    }
+    Ok(Some(Span::from_micros(u64::try_from(every.as_micros()).unwrap_or(u64::MAX))))
 }
 
 /// A password of version 2: one to eight bytes, filled up with zeros (RFC 2338 §5.3.6.2).

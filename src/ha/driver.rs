@@ -17,8 +17,10 @@ use crate::net::netlink::{Interface, Watch};
 use crate::vrrp::auth::Auth;
 use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time};
 
+use super::conflict::Sight;
 use super::instance::Instance;
 use super::lag::Lag;
+use super::pace::Pacer;
 use super::perform::Hands;
 use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
@@ -50,6 +52,7 @@ pub struct Ha {
     /// Every address that moves; never a source of adverts.
     service: Vec<IpAddr>,
     hands: Hands,
+    pacer: Pacer,
     watch: Watch,
     alarm: Alarm,
     interfaces: Vec<Interface>,
@@ -84,6 +87,7 @@ impl Ha {
             instances,
             service: addresses.map(|cidr| cidr.address).collect(),
             hands: Hands::open(&config.routers)?,
+            pacer: Pacer::default(),
             // Subscribed before the first look, so that no change falls between.
             watch: Watch::open()?,
             alarm: Alarm::new()?,
@@ -111,6 +115,7 @@ impl Ha {
         select! {
             biased;
             ready = self.hands.wires.readable() => ready.map(|()| Wake::Packets),
+            claimed = self.hands.arp_watch.readable() => claimed.map(|()| Wake::Packets),
             rung = self.alarm.rings() => rung.map(|()| Wake::Timer),
             changed = self.watch.changed() => changed.map(|()| Wake::Network),
         }
@@ -125,6 +130,7 @@ impl Ha {
         if let Some(due) = self.due.take_if(|due| clock::now() >= *due) {
             self.lag.record(clock::now().since(due));
         }
+        self.drain_claims().await;
         if wake == Wake::Network {
             self.look().await?;
         }
@@ -132,6 +138,7 @@ impl Ha {
         for position in 0..self.instances.len() {
             self.expire(now, position).await;
         }
+        self.announce();
         self.rearm()
     }
 
@@ -230,6 +237,9 @@ impl Ha {
                 }
             };
             let judged = arrival.judge(&buffer);
+            if let Ok(accepted) = &judged {
+                self.suspect(now, arrival.interface, &accepted.advert).await;
+            }
             let addressed = judged
                 .and_then(|accepted| Ok((self.addressee(arrival.interface, &accepted)?, accepted.advert)));
             match addressed {
@@ -240,14 +250,64 @@ impl Ha {
         self.refusing.check(now, &mut self.hands.wires, &self.config.routers);
     }
 
+    /// Hears who else claims addresses of ours.
+    async fn drain_claims(&mut self) {
+        let now = clock::now();
+        for _ in 0..BATCH {
+            let (interface, claim) = match self.hands.arp_watch.receive() {
+                Ok(Some((interface, Some(claim)))) => (interface, claim),
+                Ok(Some((_, None))) => continue,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!("ARP socket: {error}");
+                    continue;
+                }
+            };
+            let holds = |instance: &Instance| {
+                let of = instance.router.addresses.iter().any(|cidr| cidr.address == claim.address);
+                of && instance.link.is_some_and(|link| link.index == interface && link.mac != claim.mac)
+            };
+            if let Some(position) = self.instances.iter().position(holds) {
+                self.observe(now, position, &Sight::Claim(claim)).await;
+            }
+        }
+    }
+
+    /// Compares an advert of a VRID of ours, whether it will be believed or not, with what it should be.
+    async fn suspect(&mut self, now: Time, interface: u32, advert: &Received) {
+        let Some(position) = self.speaks_of(interface, advert) else { return };
+        let instance = &self.instances[position];
+        let own = instance.link.is_some_and(|link| link.sources().any(|source| source == advert.source));
+        if !own {
+            let sender = instance.sender(advert.source, &self.config.nodes, self.node);
+            self.observe(now, position, &Sight::Advert(advert, sender)).await;
+        }
+    }
+
+    /// Shows a router's conflicts what happened, and does what they ask for.
+    async fn observe(&mut self, now: Time, position: usize, sight: &Sight<'_>) {
+        let instance = &mut self.instances[position];
+        let asks = instance.conflicts.handle(now, clock::wall_ms(), sight, &mut self.events);
+        if asks.probe {
+            self.hands.probe(instance);
+        }
+        if asks.defend {
+            self.feed(now, position, Input::Contested).await;
+        }
+    }
+
     /// The router that an advert is for, if it believes it.
     fn addressee(&mut self, interface: u32, accepted: &Accepted<'_>) -> Result<usize, Refusal> {
-        let matches = |instance: &Instance| {
-            instance.router.vrid == accepted.advert.vrid
-                && instance.link.is_some_and(|link| link.index == interface)
-        };
-        let position = self.instances.iter().position(matches).ok_or(Refusal::UnknownVrid)?;
+        let position = self.speaks_of(interface, &accepted.advert).ok_or(Refusal::UnknownVrid)?;
         self.instances[position].believes(accepted).map(|()| position)
+    }
+
+    /// The router whose VRID an advert has.
+    fn speaks_of(&self, interface: u32, advert: &Received) -> Option<usize> {
+        let matches = |instance: &Instance| {
+            instance.router.vrid == advert.vrid && instance.link.is_some_and(|link| link.index == interface)
+        };
+        self.instances.iter().position(matches)
     }
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {
@@ -312,6 +372,9 @@ impl Ha {
             instance.track.refused.take_if(|(_, retry)| now >= *retry);
             self.evaluate(now, position).await;
         }
+        if self.instances[position].conflicts.deadline().is_some_and(|at| now >= at) {
+            self.observe(now, position, &Sight::Timer).await;
+        }
         if self.instances[position].machine.deadline().is_some_and(|deadline| now >= deadline) {
             self.feed(now, position, Input::Timer).await;
         }
@@ -332,12 +395,32 @@ impl Ha {
             handle(instance, Input::Fault, &mut effects);
             let _released = self.hands.perform(instance, &effects, &mut self.events).await;
         }
+        let role = Sight::Role(instance.machine.role());
+        let _nothing = instance.conflicts.handle(now, clock::wall_ms(), &role, &mut self.events);
         debug_assert!(instance.machine.role() != Role::Initialize || instance.machine.deadline().is_none());
     }
 
+    /// Announces what waits, as much as the pace allows.
+    fn announce(&mut self) {
+        for (position, instance) in self.instances.iter_mut().enumerate() {
+            let asked = std::mem::take(&mut instance.announces);
+            if instance.machine.role() != Role::Active {
+                self.pacer.cancel(position);
+            } else if asked {
+                self.pacer.push(position, instance.router.addresses.len());
+            }
+        }
+        while let Some((position, address)) = self.pacer.take(clock::now()) {
+            self.hands.announce_one(&self.instances[position], address);
+        }
+    }
+
     fn rearm(&mut self) -> io::Result<()> {
-        let deadlines = |instance: &Instance| [instance.machine.deadline(), instance.weigh_at];
-        self.due = self.instances.iter().flat_map(deadlines).flatten().min();
+        let deadlines = |instance: &Instance| {
+            [instance.machine.deadline(), instance.weigh_at, instance.conflicts.deadline()]
+        };
+        let routers = self.instances.iter().flat_map(deadlines).flatten();
+        self.due = routers.chain(self.pacer.deadline()).min();
         self.alarm.set(self.due)
     }
 }

@@ -2,16 +2,18 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Config, Router, Transport};
+use crate::config::{Config, Node, Router, Transport};
 use crate::event::Event;
 use crate::link::{AddressStatus, AuthStatus, PeerStatus, RouterStatus};
 use crate::net::clock;
 use crate::net::netlink::Interface;
 use crate::vrrp::auth::Auth;
 use crate::vrrp::{
-    Accepted, Dialect, Expected, Family, Machine, Params, Priority, Received, Refusal, Role, Span, Time, Why,
+    Accepted, AddressSet, Dialect, Expected, Family, Machine, Params, Priority, Received, Refresh, Refusal,
+    Role, Span, Time, Why,
 };
 
+use super::conflict::{Conflicts, Ours, Sender};
 use super::recorder::Recorded;
 use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
 
@@ -36,6 +38,18 @@ fn auth_status(auth: &Auth) -> AuthStatus {
         verified: seen.verified,
         unsigned: seen.unsigned,
         ahead_seconds: seen.ahead_seconds,
+    }
+}
+
+/// What a router's own adverts say.
+fn ours(router: &Router) -> Ours {
+    let addresses = || router.addresses.iter().map(|cidr| cidr.address);
+    Ours {
+        router: router.name.clone(),
+        vrid: router.vrid,
+        version: router.version,
+        interval: router.advert_interval,
+        addresses: [Family::V4, Family::V6].map(|family| AddressSet::of(addresses(), family)),
     }
 }
 
@@ -70,6 +84,9 @@ pub(crate) struct Instance {
     pub(crate) adverts_sent: u64,
     pub(crate) adverts_received: u64,
     pub(crate) restored: u64,
+    pub(crate) conflicts: Conflicts,
+    /// Its addresses are to be announced again, at the node's pace.
+    pub(crate) announces: bool,
     own_priority: Priority,
     reasons: Vec<String>,
     takeovers: u64,
@@ -79,8 +96,13 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(config: &Config, node: usize, router: &Router, auth: Option<Auth>) -> Self {
-        let params =
-            Params { version: router.version, interval: router.advert_interval, preempt: router.preempt };
+        let salt = router.vrid.get();
+        let params = Params {
+            version: router.version,
+            interval: router.advert_interval,
+            preempt: router.preempt,
+            refresh: router.garp_refresh.map(|every| Refresh { every, salt }),
+        };
         let mut track = Track::new(config, router);
         track.trackers = Trackers::new(&router.track, clock::wall_ms());
         Self {
@@ -96,6 +118,8 @@ impl Instance {
             adverts_sent: 0,
             adverts_received: 0,
             restored: 0,
+            conflicts: Conflicts::new(ours(router)),
+            announces: false,
             own_priority: config.nodes[node].priority,
             reasons: Vec::new(),
             takeovers: 0,
@@ -242,7 +266,21 @@ impl Instance {
             auth: self.auth.as_ref().map(auth_status),
             trackers: self.track.trackers.status(),
             hook: None,
+            alarms: self.conflicts.alarms(),
         }
+    }
+
+    /// Who sent an advert, and whether that can be told: `nodes` advertise from their own addresses if we do.
+    pub(crate) fn sender(&self, source: IpAddr, nodes: &[Node], own: usize) -> Sender {
+        match nodes.iter().find(|node| node.address == source) {
+            Some(node) => Sender::Node(node.name.clone()),
+            None if self.speaks_from(nodes[own].address) && source.is_ipv4() => Sender::Stranger,
+            None => Sender::Unknown,
+        }
+    }
+
+    fn speaks_from(&self, address: IpAddr) -> bool {
+        self.link.is_some_and(|link| link.sources().any(|source| source == address))
     }
 
     fn sentence(&self, why: Why) -> String {

@@ -4,10 +4,14 @@
 //! (`vrrp` does) and must never wait for the proxy, a client of `agent.sock`, or what a tracker looks at: [`Scouts`]
 //! go and look, and what they find comes back through [`Ha::set_tracker`].
 
+mod alarm;
+mod conflict;
+mod contest;
 mod driver;
 mod flood;
 mod instance;
 mod lag;
+mod pace;
 mod perform;
 mod recorder;
 mod refusing;

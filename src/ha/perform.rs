@@ -1,11 +1,12 @@
 //! Performs the effects of one router, in their order. One that fails comes back as a fault of the router.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::config::Router;
+use crate::config::{Garp, Router};
 use crate::event::Event;
-use crate::net::arp::ArpSocket;
+use crate::net::arp::{ArpSocket, Form};
+use crate::net::arp_watch::ArpWatch;
 use crate::net::ndp::NdpSocket;
 use crate::net::netlink::Netlink;
 use crate::vrrp::{Cidr, Effect, Priority};
@@ -17,6 +18,7 @@ use super::wires::Wires;
 pub(crate) struct Hands {
     pub(crate) wires: Wires,
     pub(crate) netlink: Netlink,
+    pub(crate) arp_watch: ArpWatch,
     arp: ArpSocket,
     ndp: NdpSocket,
 }
@@ -27,6 +29,7 @@ impl Hands {
         Ok(Self {
             wires: Wires::open(routers)?,
             netlink: Netlink::open()?,
+            arp_watch: ArpWatch::open(&v4_addresses(routers))?,
             arp: ArpSocket::open()?,
             ndp: NdpSocket::open()?,
         })
@@ -46,7 +49,9 @@ impl Hands {
             match *effect {
                 Effect::SendAdvert(priority) => self.advertise(instance, priority),
                 Effect::Claim => self.claim(instance).await?,
-                Effect::Announce => self.announce(instance),
+                // Nothing delays the first announcement of a takeover.
+                Effect::Announce if effects.contains(&Effect::Claim) => self.announce(instance),
+                Effect::Announce => instance.announces = true,
                 Effect::Release => self.release(instance, events).await,
                 Effect::Moved { from, to, why } => events.push(instance.moved(from, to, why)),
             }
@@ -65,14 +70,33 @@ impl Hands {
 
     /// Says on the wire where every address of the router is: gratuitous ARP, unsolicited neighbour advertisements.
     pub(crate) fn announce(&self, instance: &Instance) {
+        for position in 0..instance.router.addresses.len() {
+            self.announce_one(instance, position);
+        }
+    }
+
+    /// The same for one of its addresses.
+    pub(crate) fn announce_one(&self, instance: &Instance, position: usize) {
+        let Some(link) = instance.link else { return };
+        let address = instance.router.addresses[position].address;
+        let announced = match address {
+            IpAddr::V4(address) => forms(instance.router.garp)
+                .iter()
+                .try_for_each(|form| self.arp.announce(link.index, link.mac, address, *form)),
+            IpAddr::V6(address) => self.ndp.announce(link.index, link.mac, address),
+        };
+        if let Err(error) = announced {
+            tracing::warn!("announcing {address} on {}: {error}", instance.router.interface);
+        }
+    }
+
+    /// Asks the network who has the router's IPv4 addresses.
+    pub(crate) fn probe(&self, instance: &Instance) {
         let Some(link) = instance.link else { return };
         for cidr in &instance.router.addresses {
-            let announced = match cidr.address {
-                IpAddr::V4(address) => self.arp.announce(link.index, link.mac, address),
-                IpAddr::V6(address) => self.ndp.announce(link.index, link.mac, address),
-            };
-            if let Err(error) = announced {
-                tracing::warn!("announcing {} on {}: {error}", cidr.address, instance.router.interface);
+            let IpAddr::V4(address) = cidr.address else { continue };
+            if let Err(error) = self.arp.probe(link.index, link.mac, address) {
+                tracing::debug!("asking for {address} on {}: {error}", instance.router.interface);
             }
         }
     }
@@ -114,5 +138,23 @@ impl Hands {
                 }),
             }
         }
+    }
+}
+
+fn v4_addresses(routers: &[Router]) -> Vec<Ipv4Addr> {
+    let all = routers.iter().flat_map(|router| &router.addresses);
+    let v4 = all.filter_map(|cidr| match cidr.address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
+    v4.collect()
+}
+
+/// The gratuitous ARPs of one announcement, in this order.
+fn forms(garp: Garp) -> &'static [Form] {
+    match garp {
+        Garp::Request => &[Form::Request],
+        Garp::Reply => &[Form::Reply],
+        Garp::Both => &[Form::Request, Form::Reply],
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Stamped;
+use crate::event::{Alarm, Stamped};
 use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
@@ -154,6 +154,9 @@ pub struct RouterStatus {
     pub trackers: Vec<TrackerStatus>,
     /// The latest run of its hook; `None` when it has none, or before the first.
     pub hook: Option<HookStatus>,
+    /// The conflicts that go on, in the order in which they were seen first.
+    #[serde(default)]
+    pub alarms: Vec<AlarmStatus>,
 }
 
 /// The authentication of a router's adverts.
@@ -247,6 +250,19 @@ pub struct HookStatus {
     pub succeeded: bool,
     /// How it ended, with the first line that it said; `running` until then.
     pub how: String,
+}
+
+/// A conflict that goes on; it is left out once it has not been seen for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmStatus {
+    /// Which.
+    pub alarm: Alarm,
+    /// When it was seen first, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// How often it was seen.
+    pub count: u64,
+    /// What was seen last and what to do, one sentence.
+    pub what: String,
 }
 
 /// One address of a router.

@@ -6,7 +6,7 @@ pub mod frame;
 mod message;
 
 pub use message::{
-    AddressStatus, AgentStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus, PoolReport,
-    ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status, TrackerEffect,
-    TrackerState, TrackerStatus,
+    AddressStatus, AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus,
+    PoolReport, ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status,
+    TrackerEffect, TrackerState, TrackerStatus,
 };

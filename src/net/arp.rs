@@ -1,12 +1,13 @@
-//! Gratuitous ARP through a packet socket: built with pnet, sent and never received.
+//! ARP through a packet socket: built with pnet, sent and never received.
 //!
-//! The request form (RFC 5227 §3, an ARP Announcement): sender and target address are the virtual IP, the target
-//! hardware address is zero, the Ethernet destination is broadcast.
+//! Every frame is a broadcast. An announcement has the virtual IP as sender and as target. As a request (RFC 5227 §3)
+//! its target hardware address is zero, as a reply the sender's own (RFC 5944 §4.6). A probe (RFC 5227 §1.1) asks who
+//! has an address without saying anything about the sender, so that it changes nobody's cache.
 
 use std::io;
 use std::net::Ipv4Addr;
 
-use pnet::packet::arp::{ArpHardwareTypes, ArpOperations, MutableArpPacket};
+use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpOperations, MutableArpPacket};
 use pnet::packet::ethernet::{EtherTypes, MutableEthernetPacket};
 use pnet::util::MacAddr;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -39,19 +40,51 @@ impl ArpSocket {
     ///
     /// # Errors
     /// What sendto(2) says, for instance `ENETDOWN`.
-    pub fn announce(&self, interface: u32, mac: Mac, address: Ipv4Addr) -> io::Result<()> {
-        let frame = gratuitous(mac, address);
-        self.socket.send_to(&frame, &link_address(interface)?).map(|_| ())
+    pub fn announce(&self, interface: u32, mac: Mac, address: Ipv4Addr, form: Form) -> io::Result<()> {
+        self.broadcast(interface, &gratuitous(mac, address, form))
+    }
+
+    /// Asks everyone behind the interface whether `address` is theirs.
+    ///
+    /// # Errors
+    /// As [`ArpSocket::announce`].
+    pub fn probe(&self, interface: u32, mac: Mac, address: Ipv4Addr) -> io::Result<()> {
+        self.broadcast(interface, &probe(mac, address))
+    }
+
+    fn broadcast(&self, interface: u32, frame: &[u8]) -> io::Result<()> {
+        self.socket.send_to(frame, &link_address(interface)?).map(|_| ())
     }
 }
 
-/// The frame of an ARP Announcement.
-pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> [u8; FRAME] {
+/// The form of an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A request for the own address.
+    Request,
+    /// A reply that nobody asked for.
+    Reply,
+}
+
+/// The frame of an announcement.
+pub fn gratuitous(mac: Mac, address: Ipv4Addr, form: Form) -> [u8; FRAME] {
+    match form {
+        Form::Request => frame(ArpOperations::Request, (mac, address), (Mac::default(), address)),
+        Form::Reply => frame(ArpOperations::Reply, (mac, address), (mac, address)),
+    }
+}
+
+/// The frame of a probe.
+pub fn probe(mac: Mac, address: Ipv4Addr) -> [u8; FRAME] {
+    frame(ArpOperations::Request, (mac, Ipv4Addr::UNSPECIFIED), (Mac::default(), address))
+}
+
+fn frame(operation: ArpOperation, sender: (Mac, Ipv4Addr), target: (Mac, Ipv4Addr)) -> [u8; FRAME] {
     let mut frame = [0; FRAME];
     let (ethernet, arp) = frame.split_at_mut(ETHERNET);
     if let Some(mut header) = MutableEthernetPacket::new(ethernet) {
         header.set_destination(MacAddr::broadcast());
-        header.set_source(mac.into());
+        header.set_source(sender.0.into());
         header.set_ethertype(EtherTypes::Arp);
     }
     if let Some(mut body) = MutableArpPacket::new(arp) {
@@ -59,11 +92,11 @@ pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> [u8; FRAME] {
         body.set_protocol_type(EtherTypes::Ipv4);
         body.set_hw_addr_len(6);
         body.set_proto_addr_len(4);
-        body.set_operation(ArpOperations::Request);
-        body.set_sender_hw_addr(mac.into());
-        body.set_sender_proto_addr(address);
-        body.set_target_hw_addr(MacAddr::zero());
-        body.set_target_proto_addr(address);
+        body.set_operation(operation);
+        body.set_sender_hw_addr(sender.0.into());
+        body.set_sender_proto_addr(sender.1);
+        body.set_target_hw_addr(target.0.into());
+        body.set_target_proto_addr(target.1);
     }
     frame
 }
@@ -89,4 +122,29 @@ fn link_address(interface: u32) -> io::Result<SockAddr> {
         })
     }?;
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: Mac = [2, 0, 10, 77, 0, 1];
+    const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+
+    /// RFC 826: operation, sender's addresses, target's addresses.
+    fn body(frame: [u8; FRAME]) -> Vec<u8> {
+        let ethernet = [&[0xFF; 6][..], &MAC, &[0x08, 0x06, 0, 1, 8, 0, 6, 4]].concat();
+        assert_eq!(frame[..20], ethernet);
+        frame[20..].to_vec()
+    }
+
+    #[test]
+    fn announcements_and_probes_are_as_the_standards_want_them() {
+        let vip = [10, 77, 0, 100];
+        let request = body(gratuitous(MAC, VIP, Form::Request));
+        assert_eq!(request, [&[0, 1], &MAC[..], &vip, &[0; 6], &vip].concat());
+        let reply = body(gratuitous(MAC, VIP, Form::Reply));
+        assert_eq!(reply, [&[0, 2], &MAC[..], &vip, &MAC, &vip].concat());
+        assert_eq!(body(probe(MAC, VIP)), [&[0, 1], &MAC[..], &[0; 4], &[0; 6], &vip].concat());
+    }
 }

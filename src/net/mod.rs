@@ -3,6 +3,7 @@
 //! This room must never import config or policy: it neither knows why an address is set nor who decided it.
 
 pub mod arp;
+pub mod arp_watch;
 mod bpf;
 pub mod clock;
 pub mod files;

@@ -9,7 +9,7 @@ use super::auth::{self, Auth, Binding, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::wire::{self, Password, Path};
-use super::{Centis, Dialect, Priority, Version, Vrid};
+use super::{AddressSet, Centis, Dialect, Priority, Version, Vrid};
 
 /// An advert that passed every check that needs no config; [`Received::fits`] asks the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Received {
     /// The password of version 2, if it has one. Decides nothing once the advert is believed, and is written nowhere.
     #[serde(skip)]
     pub password: Option<Password>,
+    /// The addresses it lists.
+    pub addresses: AddressSet,
 }
 
 /// An advert as a packet brought it, with the bytes that its authentication covers.
@@ -274,6 +276,7 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
         return Err(Refusal::Ttl);
     }
     let parsed = wire::parse(message, path)?;
+    let width = if path.source.is_ipv4() { 4 } else { 16 };
     let advert = Received {
         source: path.source,
         multicast,
@@ -283,6 +286,7 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
         interval: parsed.advert.interval,
         dialect: parsed.dialect,
         password: parsed.password,
+        addresses: AddressSet::listed(parsed.addresses, width),
     };
     Ok(Accepted { advert, pdu: parsed.pdu, trailer: parsed.trailer })
 }

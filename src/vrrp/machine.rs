@@ -24,7 +24,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::announce::Announcements;
+use super::announce::{Announcements, Refresh};
 use super::stall;
 use super::timing::{active_down_interval, skew_time};
 use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
@@ -41,6 +41,8 @@ pub struct Params {
     pub interval: Centis,
     /// Preempt_Mode.
     pub preempt: Preempt,
+    /// How often the Active announces its addresses again; `None`: only when something happened.
+    pub refresh: Option<Refresh>,
 }
 
 /// Everything that can happen to a virtual router.
@@ -62,6 +64,8 @@ pub enum Input {
     Advert(Received),
     /// What to compete with from now on; [`Priority::UNFIT`] offers the role to anyone better.
     Compete(Priority),
+    /// Another host says that an address of the router is its own.
+    Contested,
 }
 
 /// What is to be done, in this order.
@@ -234,7 +238,10 @@ impl Machine {
         match (self.state, input) {
             (_, Input::Compete(priority)) => self.compete(now, priority, out),
             (State::Initialize, Input::Startup { source }) => self.start(now, source, out),
-            (State::Initialize, Input::Shutdown | Input::Fault | Input::Timer | Input::Advert(_)) => {}
+            (
+                State::Initialize,
+                Input::Shutdown | Input::Fault | Input::Timer | Input::Advert(_) | Input::Contested,
+            ) => {}
             (_, Input::Shutdown) => self.leave(Why::Stopped, out),
             (_, Input::Fault) => self.leave(Why::Fault, out),
             (State::Backup(watch), Input::Timer) => self.watch_timer(now, watch, out),
@@ -243,7 +250,9 @@ impl Machine {
             (State::Active { source, .. }, Input::Advert(advert)) => {
                 self.serve_advert(now, source, advert, out);
             }
-            (State::Backup(_) | State::Active { .. }, Input::Startup { .. }) => {}
+            (State::Active { .. }, Input::Contested) => self.defend(now, out),
+            (State::Backup(_), Input::Contested)
+            | (State::Backup(_) | State::Active { .. }, Input::Startup { .. }) => {}
         }
     }
 
@@ -373,7 +382,7 @@ impl Machine {
             next_advert: now + self.params.interval.span(),
             last_advert: now,
             next_offer: now + self.offer_pause(),
-            announcements: Announcements::begin(now),
+            announcements: Announcements::begin(now, self.params.refresh),
         };
         out.extend([
             Effect::SendAdvert(self.priority),
@@ -427,10 +436,9 @@ impl Machine {
     }
 
     /// "Discard ADVERTISEMENT. Send an ADVERTISEMENT immediately to assert Active state" (RFC 9568 §6.4.3). Once a
-    /// moment: a queue that is drained after a pause gets one answer. Another Active may have taught the network
-    /// its own MAC address, so ours is announced again.
+    /// moment: a queue that is drained after a pause gets one answer.
     fn insist(&mut self, now: Time, theirs: Priority, out: &mut Vec<Effect>) {
-        let State::Active { next_advert, last_advert, announcements, .. } = &mut self.state else {
+        let State::Active { next_advert, last_advert, .. } = &mut self.state else {
             return;
         };
         if *last_advert != now {
@@ -438,8 +446,17 @@ impl Machine {
             *last_advert = now;
             *next_advert = now + self.params.interval.span();
         }
-        if theirs != Priority::RESIGN && announcements.quiet(now) {
-            *announcements = Announcements::begin(now);
+        if theirs != Priority::RESIGN {
+            self.defend(now, out);
+        }
+    }
+
+    /// Someone may have taught the network another MAC address: announce at once and a few times more. While such a
+    /// burst runs it is the answer, so that two nodes that quarrel announce a dozen times a second and not faster.
+    fn defend(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let State::Active { announcements, .. } = &mut self.state else { return };
+        if announcements.quiet(now) {
+            *announcements = Announcements::begin(now, self.params.refresh);
             out.push(Effect::Announce);
         }
     }

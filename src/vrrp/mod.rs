@@ -4,6 +4,7 @@
 //! `ha` drives it: packets through [`accept()`], the rest and the timer straight into [`Machine::handle`].
 
 mod accept;
+mod address_set;
 mod announce;
 pub mod auth;
 mod checksum;
@@ -14,6 +15,8 @@ mod types;
 pub mod wire;
 
 pub use accept::{Accepted, Expected, Received, Refusal, Refusals, accept, accept_v6};
+pub use address_set::AddressSet;
+pub use announce::Refresh;
 pub use machine::{Effect, Input, Machine, Params, Why};
 pub use types::{Centis, Cidr, Dialect, Family, Preempt, Priority, Role, Span, Time, Version, Vrid};
 

@@ -10,7 +10,7 @@ mod wire;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Centis, Dialect, Priority, Received, Span, Time, Version, Vrid};
+use super::{AddressSet, Centis, Dialect, Family, Priority, Received, Span, Time, Version, Vrid};
 
 const US: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 5));
 const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
@@ -34,6 +34,7 @@ fn advert(source: IpAddr, priority: u8, interval: u16) -> Received {
         interval: centis(interval),
         dialect: Dialect::Pseudo,
         password: None,
+        addresses: AddressSet::of([US, HIGH, US], Family::V4),
     }
 }
 

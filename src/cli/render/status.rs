@@ -1,8 +1,8 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{
-    AgentStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Report, RouterStatus, Status,
-    TrackerEffect, TrackerState, TrackerStatus,
+    AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Report,
+    RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -88,7 +88,14 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     rows.push(line("adverts", counters(router)));
     rows.extend(router.auth.iter().map(auth));
     rows.extend(router.hook.iter().map(|at| hook(at, now_ms)));
+    rows.extend(router.alarms.iter().map(|at| alarm(at, now_ms)));
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
+}
+
+fn alarm(alarm: &AlarmStatus, now_ms: u64) -> Vec<Cell> {
+    let AlarmStatus { alarm, since_ms, count, what } = alarm;
+    let seen = format!("for {}, seen {count} {}", age(now_ms, *since_ms), plural(*count, "time"));
+    bad(line("ALARM", format!("{alarm} ({seen}): {what}")))
 }
 
 fn line(label: &str, text: String) -> Vec<Cell> {

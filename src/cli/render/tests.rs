@@ -69,6 +69,7 @@ fn router() -> RouterStatus {
         auth: None,
         trackers: Vec::new(),
         hook: None,
+        alarms: Vec::new(),
     }
 }
 

@@ -127,6 +127,34 @@ fn what_contradicts_itself_says_both_places() {
 }
 
 #[test]
+fn announcing_is_read() {
+    let vrid = "vrid = 51";
+    let router = |lines: &str| parsed(&with(vrid, &format!("{vrid}\n{lines}"))).config.routers.remove(0);
+    let minute = Some(Span::from_millis(60_000));
+    assert_eq!((router("").garp, router("").garp_refresh), (Garp::Request, minute));
+    let both = router("garp = \"both\"\ngarp_refresh = \"1.5s\"");
+    assert_eq!((both.garp, both.garp_refresh), (Garp::Both, Some(Span::from_millis(1_500))));
+    let off = router("garp = \"reply\"\ngarp_refresh = \"off\"");
+    assert_eq!((off.garp, off.garp_refresh), (Garp::Reply, None));
+    assert_problem(
+        vrid,
+        "vrid = 51\ngarp_refresh = \"500ms\"",
+        "\"500ms\": announcing again more often than once a second floods the network; write \"60s\", at least \
+         \"1s\", or \"off\"",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\ngarp_refresh = 60",
+        "60: a length of time needs a unit; write \"60s\" with its unit, in quotes",
+    );
+    assert_problem(
+        vrid,
+        "vrid = 51\ngarp = \"requests\"",
+        "\"requests\": `requests` is not known here; did you mean \"request\"?",
+    );
+}
+
+#[test]
 fn versions_transports_and_delays_are_read() {
     let text = with("vrid = 51", "vrid = 51\nversion = 2\nadvert_interval = \"2s\"\npassword = \"secret\"");
     let router = &parsed(&text).config.routers[0];

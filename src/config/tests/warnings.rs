@@ -17,6 +17,11 @@ fn what_is_strange_is_a_warning_and_the_config_is_usable() {
     );
     warning(
         "priority = 100",
+        "priority = 200",
+        "200: two nodes have the priority 200: the higher address decides; give each node its own priority",
+    );
+    warning(
+        "priority = 100",
         "priority = 1",
         "1: priority 1 is what a node competes with while it is not fit to serve; write 2 to 254: this node \
          could not be told from an unfit one",

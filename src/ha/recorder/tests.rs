@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::vrrp::{
-    Centis, Dialect, Effect, Input, Machine, Params, Preempt, Priority, Received, Role, Span, Time, Version,
-    Vrid,
+    AddressSet, Centis, Dialect, Effect, Input, Machine, Params, Preempt, Priority, Received, Role, Span,
+    Time, Version, Vrid,
 };
 
 use super::{Dump, ENTRIES, Recorded, Recorder};
@@ -13,7 +13,7 @@ const US: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
 
 fn machines() -> Vec<Machine> {
-    let params = |preempt| Params { version: Version::V3, interval: Centis::MIN, preempt };
+    let params = |preempt| Params { version: Version::V3, interval: Centis::MIN, preempt, refresh: None };
     let preempts = [Preempt::Always, Preempt::Never, Preempt::After(Span::from_millis(500))];
     preempts.map(|preempt| Machine::new(params(preempt), Priority::new(100))).into()
 }
@@ -49,6 +49,7 @@ fn input(seed: &mut u64) -> Input {
             interval: Centis::MIN,
             dialect: Dialect::Pseudo,
             password: None,
+            addresses: AddressSet::default(),
         }),
         _ => Input::Timer,
     }

@@ -192,6 +192,7 @@ const fn tone_of(event: &Event) -> Tone {
     match event {
         Event::Moved { .. }
         | Event::Competes { .. }
+        | Event::AlarmCleared { .. }
         | Event::ProxyStarted { .. }
         | Event::ProxyReady { .. }
         | Event::Tracked { passes: true, .. }
@@ -203,6 +204,7 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::Restored { .. }
         | Event::AddressFailed { .. }
         | Event::ProxyDied { .. }
+        | Event::AlarmRaised { .. }
         | Event::ServerDown { .. } => Tone::Trouble,
     }
 }

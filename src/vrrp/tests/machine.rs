@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Version, Why};
+use crate::vrrp::{
+    Effect, Input, Machine, Params, Preempt, Priority, Refresh, Role, Span, Time, Version, Why,
+};
 
 use super::{HIGH, LOW, US, advert, at_ms, centis};
 
@@ -13,7 +15,7 @@ struct Node {
 
 impl Node {
     fn backup(priority: u8, preempt: Preempt) -> Self {
-        let params = Params { version: Version::V3, interval: centis(100), preempt };
+        let params = Params { version: Version::V3, interval: centis(100), preempt, refresh: None };
         let mut node = Self { machine: Machine::new(params, Priority::new(priority)) };
         node.tell(at_ms(0), Input::Startup { source: US });
         assert_eq!(node.machine.role(), Role::Backup);
@@ -22,7 +24,8 @@ impl Node {
 
     /// Active since `at_ms(0)`, with the first announcements behind it.
     fn active(priority: u8) -> Self {
-        let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
+        let params =
+            Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
         let mut node = Self { machine: Machine::new(params, Priority::OWNER) };
         node.tell(at_ms(0), Input::Startup { source: US });
         node.tell(at_ms(0), Input::Compete(Priority::new(priority)));
@@ -67,7 +70,8 @@ fn a_backup_listens_for_active_down_interval_then_advertises_claims_and_announce
 
 #[test]
 fn the_owner_serves_at_once() {
-    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
+    let params =
+        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     let effects = node.tell(at_ms(5), Input::Startup { source: US });
     assert_eq!(effects[..3], [Effect::SendAdvert(Priority::OWNER), Effect::Claim, Effect::Announce]);
@@ -129,7 +133,8 @@ fn an_equal_priority_holds_a_backup_back_whatever_the_address() {
 
 #[test]
 fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
-    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
+    let params =
+        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
     let mut adverts = Vec::new();
@@ -146,6 +151,59 @@ fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
     }
     assert_eq!(adverts, [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
     assert_eq!(announcements, [0, 100, 200, 300, 400, 5_000]);
+}
+
+/// When an Active that is left alone for `secs` announces, in microseconds.
+fn announcements_of(refresh: Refresh, secs: u64) -> Vec<u64> {
+    let params = Params {
+        version: Version::V3,
+        interval: centis(100),
+        preempt: Preempt::Always,
+        refresh: Some(refresh),
+    };
+    let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
+    node.tell(at_ms(0), Input::Startup { source: US });
+    let mut announced = vec![0];
+    while node.deadline() < at_ms(secs * 1_000) {
+        let now = node.deadline();
+        let effects = node.tell(now, Input::Timer);
+        announced.extend(effects.contains(&Effect::Announce).then_some(now.as_micros()));
+    }
+    announced
+}
+
+#[test]
+fn an_active_announces_again_every_so_often_and_not_in_step_with_others() {
+    let minute = |salt| Refresh { every: Span::from_millis(60_000), salt };
+    let announced = announcements_of(minute(51), 3_600);
+    assert_eq!(announced[..6], [0, 100_000, 200_000, 300_000, 400_000, 5_000_000]);
+    let pauses: Vec<_> = announced[5..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.len() >= 59, "{pauses:?}");
+    assert!(pauses.iter().all(|pause| (45_000_000..=60_000_000).contains(pause)), "{pauses:?}");
+    // Drawn from the whole quarter, the same way each time, and another way for another router.
+    let spread = pauses.iter().max().expect("some") - pauses.iter().min().expect("some");
+    assert!(spread > 10_000_000, "{spread}");
+    assert_eq!(announced, announcements_of(minute(51), 3_600));
+    let both = announcements_of(minute(52), 3_600);
+    assert!(both[6..].iter().all(|at| !announced[6..].contains(at)));
+}
+
+#[test]
+fn whoever_claims_an_address_of_an_active_is_answered_at_a_bounded_rate() {
+    let mut node = Node::active(200);
+    assert_eq!(node.tell(at_ms(5_100), Input::Contested), [Effect::Announce]);
+    assert_eq!(node.tell(at_ms(5_101), Input::Contested), [], "the burst is under way");
+    let mut answers = 1;
+    for ms in 5_102..7_102 {
+        let effects = [node.tell(at_ms(ms), Input::Contested), node.tell(at_ms(ms), Input::Timer)].concat();
+        answers += effects.iter().filter(|effect| **effect == Effect::Announce).count();
+    }
+    assert!((10..=26).contains(&answers), "{answers} in two seconds");
+
+    let mut backup = Node::backup(100, Preempt::Always);
+    let before = backup.deadline();
+    assert_eq!(backup.tell(at_ms(1), Input::Contested), []);
+    assert_eq!(backup.deadline(), before);
 }
 
 #[test]
@@ -218,7 +276,8 @@ fn an_active_that_stops_or_fails_resigns_before_it_releases() {
 
 #[test]
 fn in_initialize_nothing_but_startup_has_an_effect() {
-    let params = Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always };
+    let params =
+        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     for input in [Input::Timer, Input::Shutdown, Input::Fault, Input::Advert(advert(HIGH, 200, 100))] {
         assert_eq!(node.tell(at_ms(1), input), []);
@@ -335,7 +394,8 @@ fn equal_priorities_are_decided_on_the_first_wire_alone() {
 
 #[test]
 fn version_2_has_its_own_skew() {
-    let params = Params { version: Version::V2, interval: centis(300), preempt: Preempt::Always };
+    let params =
+        Params { version: Version::V2, interval: centis(300), preempt: Preempt::Always, refresh: None };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     node.tell(at_ms(0), Input::Startup { source: US });
     assert_eq!(node.deadline(), at_ms(9_000) + SKEW_100);
