@@ -1,10 +1,11 @@
 //! Clauses of RFC 9568 §6 and RFC 3768 §6 that no other test proves on its own; the ledger names them.
 
+use crate::vrrp::wire::{self, Path};
 use crate::vrrp::{
-    Centis, Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Version, Why,
+    Centis, Effect, Input, Machine, Params, Preempt, Priority, Refusal, Role, Span, Time, Version, Why,
 };
 
-use super::{HIGH, LOW, US, advert, at_ms, centis};
+use super::{HIGH, LOW, US, advert, at_ms, bytes, centis};
 
 const VERSIONS: [Version; 2] = [Version::V2, Version::V3];
 
@@ -127,4 +128,17 @@ fn an_owner_yields_to_another_owner_with_the_higher_address() {
         tell(&mut machine, at_ms(5), Input::Advert(advert(peer, 255, 1)));
         assert_eq!(machine.role(), role);
     }
+}
+
+#[test]
+fn version_2_of_another_type_or_without_its_authentication_data_is_refused() {
+    let whole = bytes("210ac802000192edc0000201c00002020000000000000000");
+    let path = Path::to_group(HIGH);
+    assert!(wire::parse(&whole, path).is_ok());
+    for length in 0..whole.len() {
+        assert_eq!(wire::parse(&whole[..length], path).err(), Some(Refusal::Length), "{length} bytes");
+    }
+    let mut other = whole;
+    other[0] = 0x22;
+    assert_eq!(wire::parse(&other, path).err(), Some(Refusal::Type));
 }
