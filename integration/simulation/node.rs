@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use vipd::vrrp::{
-    Centis, Dialect, Effect, Family, Input, Machine, Params, Preempt, Priority, Received, Role, Span, Time,
-    Version, Why,
+    Centis, Dialect, Effect, Family, Input, Machine, Params, Preempt, Priority, Received, Refresh, Role,
+    Span, Time, Version, Why,
 };
 
 use crate::clock::Clock;
@@ -100,7 +100,8 @@ impl Node {
     /// The process begins; it takes no part yet.
     pub(crate) fn boot(&mut self) {
         let Settings { version, interval, preempt, .. } = self.settings;
-        let params = Params { version, interval, preempt, refresh: None };
+        let refresh = Some(Refresh { every: interval.span().times(20), salt: 51 });
+        let params = Params { version, interval, preempt, refresh };
         self.machine = Some(Machine::new(params, Priority::UNFIT));
     }
 

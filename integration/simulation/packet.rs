@@ -79,6 +79,9 @@ pub(crate) fn judge(
         (IpAddr::V6(source), IpAddr::V6(group)) => accept_v6(source, group, letter.hop_limit, &letter.bytes)?,
         _ => accept(&letter.bytes)?,
     };
+    if accepted.trailer.is_some() {
+        return Err(Refusal::AuthUnexpected);
+    }
     let received = accepted.advert;
     if received.vrid != vrid() {
         return Err(Refusal::UnknownVrid);

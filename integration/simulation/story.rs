@@ -178,7 +178,7 @@ impl Story {
 
     fn disturb(&mut self) -> Result<(), Violation> {
         let node = self.whom();
-        match self.world.rng.index(14) {
+        match self.world.rng.index(15) {
             0 | 1 => self.cut_one_way(node),
             2 => self.part(),
             3 => self.heal(),
@@ -189,6 +189,7 @@ impl Story {
             9 | 10 => self.compete(node)?,
             11 => self.reconfigure(node)?,
             12 => self.refuse(node),
+            13 => self.contest(node)?,
             _ => self.stranger(),
         }
         Ok(())
@@ -313,6 +314,17 @@ impl Story {
             let letter = Rc::clone(&letter);
             self.world.after(Span::ZERO, Event::Arrival { from: to, to, late: false, letter });
         }
+    }
+
+    /// Someone else claims the addresses: it is answered, and changes nothing.
+    fn contest(&mut self, node: usize) -> Result<(), Violation> {
+        if self.world.nodes[node].frozen {
+            return Ok(());
+        }
+        self.world.tell(|| format!("someone claims the addresses of node {node}"));
+        let mut done = Done::default();
+        self.world.nodes[node].feed(self.world.now, Input::Contested, &mut done)?;
+        self.world.finish(node, done)
     }
 
     /// An input from outside, which is a disturbance.
