@@ -278,6 +278,7 @@ fn status() -> Status {
         agent: AgentStatus::default(),
         routers: Vec::new(),
         proxy: None,
+        sweeps: 0,
         refused: vec![("wrong TTL".to_owned(), 3)],
     }
 }

@@ -21,6 +21,9 @@ use super::handover::Handover;
 use super::hooks::{Hooks, Ran};
 use super::server::{Asked, Caller};
 
+/// Routers that the line for the service manager lists by name.
+const LISTED: usize = 8;
+
 /// What the desk works with.
 pub(crate) struct Desk {
     pub(crate) node: String,
@@ -170,7 +173,7 @@ impl Desk {
     }
 
     async fn release(&mut self) -> io::Result<Reply> {
-        for router in 0..self.ha.status().len() {
+        for router in 0..self.ha.roles().count() {
             self.ha.release(router).await?;
         }
         let message = "addresses released; `vipd handover --undo` competes again".to_owned();
@@ -206,6 +209,7 @@ impl Desk {
             },
             routers: self.routers(),
             proxy: self.proxy.as_ref().map(Keeper::status),
+            sweeps: self.ha.sweeps(),
             refused: self.ha.refused(),
         }
     }
@@ -232,8 +236,7 @@ impl Desk {
             if let Some(archive) = &self.archive {
                 archive.keep(self.flight());
             }
-            let roles = self.ha.status().into_iter().map(|router| format!("{} {}", router.name, router.role));
-            let line = roles.collect::<Vec<_>>().join(", ");
+            let line = self.roles();
             let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)]);
         }
     }
@@ -258,6 +261,16 @@ impl Desk {
         }
     }
 
+    /// The roles in one line.
+    fn roles(&self) -> String {
+        let total = self.ha.roles().count();
+        if total > LISTED {
+            let active = self.ha.roles().filter(|(_, role)| *role == Role::Active).count();
+            return format!("Active for {active} of {total} routers");
+        }
+        self.ha.roles().map(|(name, role)| format!("{name} {role}")).collect::<Vec<_>>().join(", ")
+    }
+
     fn say(&mut self, event: Event) {
         event.log();
         let stamped = Stamped { at_ms: clock::wall_ms(), node: self.node.clone(), event };
@@ -278,7 +291,7 @@ impl Desk {
     }
 
     pub(super) fn is_active(&self, router: usize) -> bool {
-        self.ha.status().get(router).is_some_and(|status| status.role == Role::Active)
+        self.ha.roles().nth(router).is_some_and(|(_, role)| role == Role::Active)
     }
 }
 

@@ -4,6 +4,7 @@
 //! timer: whatever woke us, the socket is drained first, so that a node that was stopped for a while believes what
 //! its peers said before it believes its own clock.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 
@@ -15,11 +16,13 @@ use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
 use crate::vrrp::auth::Auth;
-use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time};
+use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time, Vrid};
 
+use super::agenda::Agenda;
 use super::conflict::Sight;
 use super::instance::Instance;
 use super::lag::Lag;
+use super::lookout::Lookout;
 use super::pace::Pacer;
 use super::perform::Hands;
 use super::recorder::{Dump, Recorder};
@@ -30,6 +33,8 @@ use super::vip;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
 const BATCH: usize = 256;
+/// Routers that one turn serves at most: between two turns packets are taken, and they win over a timer.
+const SLICE: usize = 16;
 /// Larger than any advert; what is longer is cut off and then refused for its length.
 const PACKET: usize = 2048;
 
@@ -49,6 +54,8 @@ pub struct Ha {
     config: Config,
     node: usize,
     instances: Vec<Instance>,
+    /// The routers of a VRID: one an interface.
+    by_vrid: HashMap<Vrid, Vec<usize>>,
     /// Every address that moves; never a source of adverts.
     service: Vec<IpAddr>,
     hands: Hands,
@@ -58,6 +65,8 @@ pub struct Ha {
     interfaces: Vec<Interface>,
     plane: DataPlane,
     refusing: Refusing,
+    agenda: Agenda,
+    lookout: Lookout,
     /// When the alarm was to ring, until it has been served.
     due: Option<Time>,
     lag: Lag,
@@ -82,7 +91,12 @@ impl Ha {
         let instances: Vec<_> =
             instances.map(|(router, auth)| Instance::new(&config, node, router, auth)).collect();
         let addresses = config.routers.iter().flat_map(|router| &router.addresses);
+        let mut by_vrid: HashMap<_, Vec<_>> = HashMap::new();
+        for (position, router) in config.routers.iter().enumerate() {
+            by_vrid.entry(router.vrid).or_default().push(position);
+        }
         let mut ha = Self {
+            by_vrid,
             recorder: Recorder::new(instances.iter().map(Instance::recorded).collect()),
             instances,
             service: addresses.map(|cidr| cidr.address).collect(),
@@ -94,6 +108,8 @@ impl Ha {
             interfaces: Vec::new(),
             plane,
             refusing: Refusing::default(),
+            agenda: Agenda::new(config.routers.len()),
+            lookout: Lookout::new(clock::now()),
             due: None,
             lag: Lag::default(),
             events: Vec::new(),
@@ -132,10 +148,13 @@ impl Ha {
         }
         self.drain_claims().await;
         if wake == Wake::Network {
+            self.lookout.changed();
+        }
+        if self.lookout.due(clock::now()) {
             self.look().await?;
         }
         let now = clock::now();
-        for position in 0..self.instances.len() {
+        for position in self.agenda.due(now, SLICE) {
             self.expire(now, position).await;
         }
         self.announce();
@@ -197,6 +216,16 @@ impl Ha {
     /// How the routers stand.
     pub fn status(&self) -> Vec<RouterStatus> {
         self.instances.iter().map(Instance::status).collect()
+    }
+
+    /// The routers' names and roles.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.instances.iter().map(|instance| (instance.router.name.as_str(), instance.machine.role()))
+    }
+
+    /// How often the kernel was asked what there is without an event that told to.
+    pub const fn sweeps(&self) -> u64 {
+        self.lookout.sweeps()
     }
 
     /// Packets refused since the start, by reason.
@@ -291,6 +320,7 @@ impl Ha {
         if asks.probe {
             self.hands.probe(instance);
         }
+        self.agenda.set(position, instance.deadline());
         if asks.defend {
             self.feed(now, position, Input::Contested).await;
         }
@@ -304,10 +334,8 @@ impl Ha {
 
     /// The router whose VRID an advert has.
     fn speaks_of(&self, interface: u32, advert: &Received) -> Option<usize> {
-        let matches = |instance: &Instance| {
-            instance.router.vrid == advert.vrid && instance.link.is_some_and(|link| link.index == interface)
-        };
-        self.instances.iter().position(matches)
+        let there = |position: &usize| self.instances[*position].link.is_some_and(|at| at.index == interface);
+        self.by_vrid.get(&advert.vrid)?.iter().copied().find(there)
     }
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {
@@ -320,9 +348,12 @@ impl Ha {
     async fn look(&mut self) -> io::Result<()> {
         self.interfaces = self.hands.netlink.interfaces().await?;
         self.evaluate_all().await;
-        for instance in &mut self.instances {
-            vip::reconcile(&self.hands, instance, &self.interfaces, &mut self.events).await;
+        let there = vip::There::new(&self.interfaces);
+        for (position, instance) in self.instances.iter_mut().enumerate() {
+            vip::reconcile(&self.hands, instance, &there, &mut self.events).await;
+            self.agenda.set(position, instance.deadline());
         }
+        self.lookout.looked(clock::now());
         Ok(())
     }
 
@@ -340,6 +371,7 @@ impl Ha {
         instance.look(now, &self.interfaces, &self.plane, &mut self.events);
         let verdict = instance.track.verdict(now, link, &self.plane);
         instance.weigh_at = instance.track.deadline(now, &self.plane);
+        self.agenda.set(position, instance.deadline());
         let orders = instance.obey(verdict, &mut self.events);
         if orders.leave {
             self.feed(now, position, Input::Fault).await;
@@ -398,29 +430,25 @@ impl Ha {
         let role = Sight::Role(instance.machine.role());
         let _nothing = instance.conflicts.handle(now, clock::wall_ms(), &role, &mut self.events);
         debug_assert!(instance.machine.role() != Role::Initialize || instance.machine.deadline().is_none());
+        self.agenda.set(position, instance.deadline());
+        let asked = std::mem::take(&mut instance.announces);
+        if instance.machine.role() != Role::Active {
+            self.pacer.cancel(position);
+        } else if asked {
+            self.pacer.push(position, instance.router.addresses.len());
+        }
     }
 
     /// Announces what waits, as much as the pace allows.
     fn announce(&mut self) {
-        for (position, instance) in self.instances.iter_mut().enumerate() {
-            let asked = std::mem::take(&mut instance.announces);
-            if instance.machine.role() != Role::Active {
-                self.pacer.cancel(position);
-            } else if asked {
-                self.pacer.push(position, instance.router.addresses.len());
-            }
-        }
         while let Some((position, address)) = self.pacer.take(clock::now()) {
             self.hands.announce_one(&self.instances[position], address);
         }
     }
 
     fn rearm(&mut self) -> io::Result<()> {
-        let deadlines = |instance: &Instance| {
-            [instance.machine.deadline(), instance.weigh_at, instance.conflicts.deadline()]
-        };
-        let routers = self.instances.iter().flat_map(deadlines).flatten();
-        self.due = routers.chain(self.pacer.deadline()).min();
+        let look = self.lookout.deadline();
+        self.due = [self.agenda.next(), self.pacer.deadline(), Some(look)].into_iter().flatten().min();
         self.alarm.set(self.due)
     }
 }

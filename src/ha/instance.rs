@@ -150,6 +150,11 @@ impl Instance {
         changed
     }
 
+    /// When it has to be served next.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        [self.machine.deadline(), self.weigh_at, self.conflicts.deadline()].into_iter().flatten().min()
+    }
+
     /// Takes a verdict in: what the machine has to hear, and what a human has to.
     pub(crate) fn obey(&mut self, verdict: Verdict, events: &mut Vec<Event>) -> Orders {
         let takes_part = self.machine.role() != Role::Initialize;

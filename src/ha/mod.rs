@@ -4,6 +4,7 @@
 //! (`vrrp` does) and must never wait for the proxy, a client of `agent.sock`, or what a tracker looks at: [`Scouts`]
 //! go and look, and what they find comes back through [`Ha::set_tracker`].
 
+mod agenda;
 mod alarm;
 mod conflict;
 mod contest;
@@ -11,6 +12,7 @@ mod driver;
 mod flood;
 mod instance;
 mod lag;
+mod lookout;
 mod pace;
 mod perform;
 mod recorder;

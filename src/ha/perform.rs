@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use futures_util::future::join_all;
+
 use crate::config::{Garp, Router};
 use crate::event::Event;
 use crate::net::arp::{ArpSocket, Form};
@@ -13,6 +15,10 @@ use crate::vrrp::{Cidr, Effect, Priority};
 
 use super::instance::Instance;
 use super::wires::Wires;
+
+/// Addresses that are set or removed with one round trip to the kernel. Its answers wait in the socket's buffer, which
+/// has room for many more.
+const AT_ONCE: usize = 32;
 
 /// The adapters through which effects reach the kernel.
 pub(crate) struct Hands {
@@ -119,23 +125,32 @@ impl Hands {
     }
 
     async fn claim(&self, instance: &mut Instance) -> Result<(), String> {
-        for position in 0..instance.router.addresses.len() {
-            self.put(instance, instance.router.addresses[position]).await?;
-            instance.held[position] = true;
+        for from in (0..instance.router.addresses.len()).step_by(AT_ONCE) {
+            let addresses = instance.router.addresses[from..].iter().take(AT_ONCE);
+            let results = join_all(addresses.map(|address| self.put(instance, *address))).await;
+            for (position, result) in (from..).zip(results) {
+                result?;
+                instance.held[position] = true;
+            }
         }
         Ok(())
     }
 
     async fn release(&self, instance: &mut Instance, events: &mut Vec<Event>) {
         let Some(link) = instance.link else { return };
-        for (address, held) in instance.router.addresses.iter().zip(&mut instance.held) {
-            match self.netlink.remove(link.index, *address).await {
-                Ok(_) => *held = false,
-                Err(error) => events.push(Event::AddressFailed {
-                    router: instance.router.name.clone(),
-                    address: *address,
-                    why: format!("could not be taken off {}: {error}", instance.router.interface),
-                }),
+        for from in (0..instance.router.addresses.len()).step_by(AT_ONCE) {
+            let addresses = || instance.router.addresses[from..].iter().take(AT_ONCE);
+            let results =
+                join_all(addresses().map(|address| self.netlink.remove(link.index, *address))).await;
+            for (position, (address, result)) in (from..).zip(addresses().zip(results)) {
+                match result {
+                    Ok(_) => instance.held[position] = false,
+                    Err(error) => events.push(Event::AddressFailed {
+                        router: instance.router.name.clone(),
+                        address: *address,
+                        why: format!("could not be taken off {}: {error}", instance.router.interface),
+                    }),
+                }
             }
         }
     }

@@ -233,14 +233,13 @@ pub(crate) fn link(
 }
 
 fn source_v4(interface: &Interface, preferred: IpAddr, service: &[IpAddr]) -> Option<Ipv4Addr> {
-    let v4 = || {
-        let addresses = interface.addresses.iter().map(|assigned| assigned.cidr.address);
-        addresses.filter(|address| !service.contains(address)).filter_map(|address| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-    };
-    v4().find(|address| preferred == *address).or_else(|| v4().next())
+    let mut addresses = interface.addresses.iter().filter_map(|assigned| match assigned.cidr.address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
+    let own = |address: &Ipv4Addr| !service.contains(&IpAddr::V4(*address));
+    let preferred = addresses.clone().find(|address| preferred == *address).filter(own);
+    preferred.or_else(|| addresses.find(own))
 }
 
 /// "the IPv6 link-local address of the interface the packet is being sent from" (RFC 9568 §5.1.2.1).

@@ -1,6 +1,7 @@
 //! The addresses, level-triggered: what is on the interfaces is compared with what should be, at start and after
 //! every change, so that neither a crash nor another program leaves them wrong for long.
 
+use std::collections::HashMap;
 use std::io;
 
 use crate::config::Config;
@@ -54,24 +55,37 @@ fn is_ours(config: Option<&Config>, interface: &Interface, assigned: &Assigned) 
             .any(|router| router.interface == interface.name && router.addresses.contains(&assigned.cidr))
 }
 
+/// What is on the interfaces, to be asked by address: a node may have a thousand of them.
+pub(crate) struct There {
+    /// Whether the address carries our tag.
+    ours: HashMap<(u32, Cidr), bool>,
+}
+
+impl There {
+    pub(crate) fn new(interfaces: &[Interface]) -> Self {
+        let addresses = interfaces.iter().flat_map(|interface| {
+            interface.addresses.iter().map(|assigned| ((interface.index, assigned.cidr), assigned.ours))
+        });
+        Self { ours: addresses.collect() }
+    }
+}
+
 /// Puts back what someone removed from an Active, and takes off what a router that is not Active should not have.
 pub(crate) async fn reconcile(
     hands: &Hands,
     instance: &mut Instance,
-    interfaces: &[Interface],
+    there: &There,
     events: &mut Vec<Event>,
 ) {
     let Some(link) = instance.link else { return };
-    let interface = interfaces.iter().find(|interface| interface.index == link.index);
-    let Some(interface) = interface else { return };
     let mut restored = false;
     for position in 0..instance.router.addresses.len() {
         let address = instance.router.addresses[position];
-        let found = interface.addresses.iter().find(|assigned| assigned.cidr == address);
+        let found = there.ours.get(&(link.index, address));
         match (instance.machine.role(), found) {
             (Role::Active, Some(_)) => {}
             (Role::Active, None) => restored |= put_back(hands, instance, address, events).await,
-            (Role::Backup | Role::Initialize, Some(Assigned { ours: true, .. })) => {
+            (Role::Backup | Role::Initialize, Some(true)) => {
                 let _absent = hands.netlink.remove(link.index, address).await;
             }
             (Role::Backup | Role::Initialize, _) => {}

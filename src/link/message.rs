@@ -83,6 +83,9 @@ pub struct Status {
     pub routers: Vec<RouterStatus>,
     /// The proxy process; `None` when the config has no frontends.
     pub proxy: Option<ProxyStatus>,
+    /// How often the kernel was asked what there is though no event told to: a lost event is mended then.
+    #[serde(default)]
+    pub sweeps: u64,
     /// Packets refused since the start, by reason; reasons that never happened are left out.
     pub refused: Vec<(String, u64)>,
 }

@@ -100,6 +100,7 @@ fn healthy() -> Status {
                 connections: 17,
             }),
         }),
+        sweeps: 0,
         refused: Vec::new(),
     }
 }
