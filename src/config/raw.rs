@@ -48,6 +48,8 @@ pub(super) struct Router {
     pub(super) addresses: Vec<Spanned<Cidr>>,
     pub(super) advert_interval: Option<Centis>,
     pub(super) preempt: Option<Preempt>,
+    pub(super) start_delay: Option<Span>,
+    pub(super) hold_down: Option<Span>,
     pub(super) version: Option<Field<Version>>,
     pub(super) transport: Option<Field<Transport>>,
     pub(super) password: Option<Field<Password>>,
@@ -125,6 +127,8 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         addresses: table.list("addresses", "addresses = [\"10.77.0.100/24\"]", of_text(address::cidr)),
         advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),
         preempt: table.or("preempt", Preempt::Always, value::preempt),
+        start_delay: table.or("start_delay", Span::ZERO, value::span),
+        hold_down: table.or("hold_down", Router::HOLD_DOWN, value::span),
         version: table.optional("version", value::version),
         transport: table.optional("transport", value::transport),
         password: table.optional("password", value::password),
@@ -143,6 +147,8 @@ impl Router {
     const ADVERT_INTERVAL: Centis = Centis::new(10).expect("10 is within 1..=4095");
     /// 60 s: a cache that was taught something wrong while nobody looked is right again within a minute.
     const GARP_REFRESH: Span = Span::from_millis(60_000);
+    /// A minute: the third fault within half a minute holds a node down for a good minute, and none for over two.
+    const HOLD_DOWN: Span = Span::from_millis(60_000);
 
     fn programs(&self) -> impl Iterator<Item = Program> {
         let hook = self.notify.as_ref().and_then(Option::as_ref);

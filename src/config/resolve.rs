@@ -246,6 +246,8 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         addresses: router.addresses.into_iter().map(Spanned::into_inner).collect(),
         advert_interval,
         preempt: router.preempt?,
+        start_delay: router.start_delay?,
+        hold_down: router.hold_down?,
         version: plain(router.version?).unwrap_or_default(),
         transport: plain(router.transport?).unwrap_or_default(),
         password: plain(router.password?),

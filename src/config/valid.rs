@@ -61,6 +61,10 @@ pub struct Router {
     pub advert_interval: Centis,
     /// Whether a better node takes over from one that serves. Default always.
     pub preempt: Preempt,
+    /// From the machine's boot until it takes part. Default none.
+    pub start_delay: Span,
+    /// Half-life of the penalty for losing the Active role by a fault; zero: a node is never held down. Default 1 min.
+    pub hold_down: Span,
     /// How its adverts are authenticated. Default not at all.
     pub auth: Option<Auth>,
     /// What it depends on beyond its interface and its frontends, in the order of the file.

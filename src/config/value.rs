@@ -95,6 +95,15 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     quantity::parse_duration(text(value)?)
 }
 
+/// The same, as the protocol counts it.
+pub(super) fn span(value: &DeValue<'_>) -> Result<Span, Wrong> {
+    duration(value).map(in_micros)
+}
+
+fn in_micros(time: Duration) -> Span {
+    Span::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
 /// A length of time that is not zero.
 pub(super) fn wait(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     let wait = duration(value)?;
@@ -121,8 +130,7 @@ pub(super) fn preempt(value: &DeValue<'_>) -> Result<Preempt, Wrong> {
         let (Some(after), 1) = (table.get("after"), table.len()) else {
             return Err(Wrong::new("this table has one key, `after`").help("write { after = \"30s\" }"));
         };
-        let delay = u64::try_from(wait(after.get_ref())?.as_micros()).unwrap_or(u64::MAX);
-        return Ok(Preempt::After(Span::from_micros(delay)));
+        return Ok(Preempt::After(in_micros(wait(after.get_ref())?)));
     }
     match one_of(value, &["always", "never"], &[])? {
         "never" => Ok(Preempt::Never),

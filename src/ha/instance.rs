@@ -193,7 +193,30 @@ impl Instance {
         if to == Role::Active {
             self.takeovers += 1;
         }
+        let now = clock::now();
+        if from == Role::Active && self.is_own_fault(now, why) {
+            self.track.flaps.lost(now);
+        }
         Event::Moved { router: self.router.name.clone(), from, to, why: self.why.clone() }
+    }
+
+    /// Whether the Active role is lost for a reason that lies on this node and that no operator gave.
+    fn is_own_fault(&self, now: Time, why: Why) -> bool {
+        match why {
+            Why::Fault => !self.track.released,
+            // A better one took what this node only kept for want of anyone fit.
+            Why::HigherPriority(..) | Why::HigherAddress(_) => {
+                let held_down = self.track.flaps.held_until(now).is_some();
+                self.machine.priority() == Priority::UNFIT && !self.track.standing_back && !held_down
+            }
+            Why::Started
+            | Why::Owner
+            | Why::Stopped
+            | Why::Stalled(_)
+            | Why::Silence(_)
+            | Why::Resigned(_)
+            | Why::Preempts(..) => false,
+        }
     }
 
     /// Whether an advert of this VRID is one that this router believes. What costs a hash comes last.
@@ -248,6 +271,7 @@ impl Instance {
 
     pub(crate) fn status(&self) -> RouterStatus {
         let addresses = self.router.addresses.iter().zip(&self.held);
+        let now = clock::now();
         RouterStatus {
             name: self.router.name.clone(),
             interface: self.router.interface.clone(),
@@ -258,7 +282,7 @@ impl Instance {
             why: self.why.clone(),
             priority: self.own_priority,
             effective_priority: self.machine.priority(),
-            reasons: self.reasons.clone(),
+            reasons: self.reasons.iter().map(|reason| self.track.with_time(now, reason)).collect(),
             advert_interval: self.router.advert_interval,
             addresses: addresses
                 .map(|(address, held)| AddressStatus { address: *address, held: *held })

@@ -9,6 +9,7 @@ mod alarm;
 mod conflict;
 mod contest;
 mod driver;
+mod flap;
 mod flood;
 mod instance;
 mod lag;

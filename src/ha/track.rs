@@ -13,6 +13,7 @@ use crate::net::arp::Mac;
 use crate::net::netlink::Interface;
 use crate::vrrp::{Family, Span, Time};
 
+use super::flap::Flaps;
 use super::wires::speaks;
 
 pub use trackers::{Finding, Standing};
@@ -20,6 +21,10 @@ pub(crate) use trackers::{Trackers, adjusted};
 
 /// How long a proxy that is alive may say nothing before it is taken to be stuck. It reports once a second.
 const REPORT_LIMIT: Span = Span::from_millis(3_000);
+
+/// The reasons that time alone takes away; the status says how much of it.
+const BOOTED: &str = "the machine has just booted (start_delay)";
+const HELD: &str = "held down: it lost the Active role by faults of its own too often lately (hold_down)";
 
 /// What a router may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +90,10 @@ pub(crate) struct Track {
     pub(crate) released: bool,
     /// The kernel refused an address; tried again then.
     pub(crate) refused: Option<(String, Time)>,
+    /// The machine has just booted: no part before then.
+    not_before: Option<Time>,
+    /// How often the Active role was lost by faults lately.
+    pub(crate) flaps: Flaps,
     /// What else it depends on by its operator's wish.
     pub(crate) trackers: Trackers,
 }
@@ -109,7 +118,20 @@ impl Track {
             released: false,
             refused: None,
             trackers: Trackers::default(),
+            // The clock began with the machine.
+            not_before: Some(Time::ZERO + router.start_delay),
+            flaps: Flaps::new(router.hold_down),
         }
+    }
+
+    /// A reason for the status: with the time that is left, when time takes it away.
+    pub(crate) fn with_time(&self, now: Time, reason: &str) -> String {
+        let until = match reason {
+            BOOTED => self.not_before,
+            HELD => self.flaps.held_until(now),
+            _ => None,
+        };
+        until.map_or_else(|| reason.to_owned(), |until| format!("{reason}, for {} more", until.since(now)))
     }
 
     /// Weighs everything that is known.
@@ -120,6 +142,8 @@ impl Track {
             faults.push("released by an operator: `vipd handover --undo` competes again".to_owned());
         }
         faults.extend(self.refused.as_ref().map(|(why, _)| why.clone()));
+        self.not_before.take_if(|at| now >= *at);
+        faults.extend(self.not_before.map(|_| BOOTED.to_owned()));
         faults.extend(self.proxy_fault(plane));
         faults.extend(self.trackers.faults());
         let link = match link {
@@ -134,6 +158,7 @@ impl Track {
         if self.standing_back {
             reasons.push("handed over by an operator: `vipd handover --undo` competes again".to_owned());
         }
+        reasons.extend(self.flaps.held_until(now).map(|_| HELD.to_owned()));
         self.weigh_pools(now, plane, &mut reasons);
         let (by, adjustments) = self.trackers.adjustment();
         match (reasons.is_empty(), adjustments.is_empty()) {
@@ -157,7 +182,11 @@ impl Track {
                 None
             }
         };
-        [retry, silent].into_iter().flatten().filter(|at| *at > now).min()
+        [retry, silent, self.not_before, self.flaps.held_until(now)]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// No address without a listener.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::sockopt::{RcvBufForce, ReceiveTimestampns};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
     setsockopt, socket,
@@ -97,12 +97,16 @@ fn first_at(frames: &[Frame], at: Moment) -> usize {
     frames.partition_point(|frame| frame.at < at)
 }
 
+/// Room for what a node with hundreds of routers says at once.
+const BUFFER: usize = 8 << 20;
+
 /// A packet socket in the thread's namespace that is stamped and filtered, and the index of the card.
 fn open() -> nix::Result<(usize, OwnedFd)> {
     let card = nix::net::if_::if_nametoindex(CARD)?;
     let protocol = SockProtocol::EthAll;
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
+    setsockopt(&socket, RcvBufForce, &BUFFER)?;
     socket2::SockRef::from(&socket)
         .attach_filter(&FILTER.map(instruction))
         .map_err(|error| nix::Error::from_raw(error.raw_os_error().unwrap_or(libc::EINVAL)))?;

@@ -222,3 +222,35 @@ fn trackers_are_weighed_with_the_rest() {
     let pool = with(r#"{ pool = "app", healthy = "50%", priority = -60 }"#);
     assert_eq!(pool.deadline(at(10), &good(10)), Some(at(3_010)));
 }
+
+#[test]
+fn a_machine_that_has_just_booted_takes_no_part_yet_and_says_for_how_long() {
+    let text = CONFIG.replace("vrid = 52", "vrid = 52\nstart_delay = \"30s\"");
+    let config = config::parse("test.toml", &text).expect("a valid config").config;
+    let mut track = Track::new(&config, &config.routers[1]);
+    let reason = "the machine has just booted (start_delay)".to_owned();
+    assert_eq!(
+        track.verdict(at(20_000), Ok(LINK), &DataPlane::NotNeeded),
+        Verdict::Fault(vec![reason.clone()])
+    );
+    assert_eq!(track.deadline(at(20_000), &DataPlane::NotNeeded), Some(at(30_000)));
+    assert_eq!(track.with_time(at(20_000), &reason), format!("{reason}, for 10.0 s more"));
+    assert_eq!(track.verdict(at(30_000), Ok(LINK), &DataPlane::NotNeeded), Verdict::Fit(LINK));
+    let mut restarted = Track::new(&config, &config.routers[1]);
+    assert_eq!(restarted.verdict(at(31_000), Ok(LINK), &DataPlane::NotNeeded), Verdict::Fit(LINK));
+}
+
+#[test]
+fn a_node_that_flaps_is_unfit_until_the_penalty_has_decayed_and_says_for_how_long() {
+    let mut track = track(1);
+    (100..103).for_each(|second| track.flaps.lost(at(second * 1_000)));
+    let now = at(103_000);
+    let Verdict::Unfit(LINK, reasons) = track.verdict(now, Ok(LINK), &DataPlane::NotNeeded) else {
+        panic!("it is held down");
+    };
+    assert!(reasons[0].starts_with("held down"), "{reasons:?}");
+    let until = track.deadline(now, &DataPlane::NotNeeded).expect("a deadline");
+    let shown = track.with_time(now, &reasons[0]);
+    assert_eq!(shown, format!("{}, for {} more", reasons[0], until.since(now)));
+    assert_eq!(track.verdict(until, Ok(LINK), &DataPlane::NotNeeded), Verdict::Fit(LINK));
+}
