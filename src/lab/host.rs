@@ -15,6 +15,7 @@ pub struct Host {
     name: String,
     address: Ipv4Addr,
     mac: Mac,
+    prefix: u8,
     netns: Netns,
 }
 
@@ -44,11 +45,22 @@ impl Host {
     pub(super) fn create(spec: &HostSpec, prefix: u8, switch: &Switch) -> Result<Self, Error> {
         let netns = Netns::create()?;
         sysctl::quiet(&netns)?;
-        switch.connect(&spec.name, &netns, spec.mac)?;
         links::set_up(&netns, "lo", true)?;
-        links::set_up(&netns, CARD, true)?;
-        links::add_address(&netns, CARD, Cidr { address: spec.address.into(), prefix })?;
-        Ok(Self { name: spec.name.clone(), address: spec.address, mac: spec.mac, netns })
+        let host = Self { name: spec.name.clone(), address: spec.address, mac: spec.mac, prefix, netns };
+        host.insert_card(switch)?;
+        Ok(host)
+    }
+
+    /// Gives it its card, up and with its own address.
+    pub(super) fn insert_card(&self, switch: &Switch) -> Result<(), Error> {
+        switch.connect(&self.name, &self.netns, self.mac)?;
+        links::set_up(&self.netns, CARD, true)?;
+        links::add_address(&self.netns, CARD, Cidr { address: self.address.into(), prefix: self.prefix })
+    }
+
+    /// Takes its card out, and with it what was configured on it.
+    pub(super) fn remove_card(&self) -> Result<(), Error> {
+        links::delete(&self.netns, CARD)
     }
 
     /// Its name in the topology.

@@ -74,6 +74,14 @@ pub(super) fn set_isolated(netns: &Netns, name: &str, isolated: bool) -> Result<
     })
 }
 
+/// Deletes the link `name`, and the other end of a cable with it.
+pub(super) fn delete(netns: &Netns, name: &str) -> Result<(), Error> {
+    ask(netns, format_args!("deleting {name}"), async |netlink| {
+        let index = index_of(&netlink, name).await?;
+        netlink.link().del(index).execute().await
+    })
+}
+
 /// Puts `address` on the link `name`.
 pub(super) fn add_address(netns: &Netns, name: &str, address: Cidr) -> Result<(), Error> {
     ask(netns, format_args!("adding {address} to {name}"), async |netlink| {

@@ -150,6 +150,23 @@ impl Lab {
         Ok(at)
     }
 
+    /// Takes the card out of `host`: the interface is gone.
+    ///
+    /// # Errors
+    /// When the kernel refuses, for instance because it is gone already.
+    pub fn remove_card(&self, host: &str) -> Result<(), Error> {
+        self.host(host).remove_card()
+    }
+
+    /// Puts a card of the same name and hardware address into `host` whose card was taken out, as
+    /// [`Lab::build`] did: another interface to the kernel.
+    ///
+    /// # Errors
+    /// When the kernel refuses the link or its address.
+    pub fn insert_card(&self, host: &str) -> Result<(), Error> {
+        self.host(host).insert_card(&self.switch)
+    }
+
     /// Where the lab keeps its files; goes away with the lab.
     pub fn dir(&self) -> &Path {
         self.dir.path()
