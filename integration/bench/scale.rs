@@ -60,7 +60,7 @@ struct Measured {
 
 fn measure(kind: Kind, routers: u8, rounds: usize) -> Result<Measured, Error> {
     eprintln!("{kind} with {routers} routers");
-    let (mut bed, start) = Bed::build(kind, routers)?;
+    let (bed, start) = Bed::build(kind, routers)?;
     let rest = bed.rest()?;
     let rounds = (0..rounds).map(|_| bed.round()).collect::<Result<_, _>>()?;
     Ok(Measured { kind, routers, start, rest, rounds })

@@ -251,12 +251,11 @@ impl Desk {
     }
 
     fn tell_hooks(&mut self, events: &[Event]) {
-        let routers = self.ha.status();
         for event in events {
             if let Event::Moved { router, from, to, why } = event
-                && let Some(position) = routers.iter().position(|status| status.name == *router)
+                && let Some(position) = self.ha.roles().position(|(name, _)| name == router)
             {
-                self.hooks.moved(position, &routers[position], *from, *to, why);
+                self.hooks.moved(position, &self.ha.status_of(position), *from, *to, why);
             }
         }
     }

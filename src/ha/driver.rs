@@ -218,6 +218,11 @@ impl Ha {
         self.instances.iter().map(Instance::status).collect()
     }
 
+    /// How one of them stands.
+    pub fn status_of(&self, router: usize) -> RouterStatus {
+        self.instances[router].status()
+    }
+
     /// The routers' names and roles.
     pub fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
         self.instances.iter().map(|instance| (instance.router.name.as_str(), instance.machine.role()))

@@ -71,7 +71,7 @@ impl Bed {
     }
 
     /// One round, beginning and ending with lb1 as the Active of every router.
-    pub(crate) fn round(&mut self) -> Result<Round, Error> {
+    pub(crate) fn round(&self) -> Result<Round, Error> {
         let played = self.play();
         let explain = |error| Error::new(format!("{error}\n{}\n{}", self.lb1.explain(), self.lb2.explain()));
         played.map_err(explain)
