@@ -380,6 +380,11 @@ fn both_families_move_together() {
         (host.holds(VIP).expect("netlink"), host.holds(VIP_V6).expect("netlink"))
     };
     assert_eq!((holds("lb1"), holds("lb2")), ((true, true), (false, false)));
+    let is_v6 = |frame: &Frame| frame.advert().is_some_and(|advert| advert.source.is_ipv6());
+    let frame = pair.capture.wait_for(Moment::now(), PATIENCE, is_v6).expect("an advert over IPv6");
+    let advert = frame.advert().expect("an advert");
+    let group = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 0x12);
+    assert_eq!((advert.ttl, advert.destination), (255, group.into()));
 
     let pulled = pair.lab.unplug("lb1").expect("pulled");
     pair.moved_to("lb2", pulled);
