@@ -31,6 +31,8 @@ use super::scout::Found;
 use super::track::{self, DataPlane, Link};
 use super::vip;
 
+mod suspicion;
+
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
 const BATCH: usize = 256;
 /// Routers that one turn serves at most: between two turns packets are taken, and they win over a timer.
@@ -270,71 +272,29 @@ impl Ha {
                     continue;
                 }
             };
-            let judged = arrival.judge(&buffer);
-            if let Ok(accepted) = &judged {
-                self.suspect(now, arrival.interface, &accepted.advert).await;
-            }
-            let addressed = judged
-                .and_then(|accepted| Ok((self.addressee(arrival.interface, &accepted)?, accepted.advert)));
-            match addressed {
-                Ok((position, advert)) => self.hear(now, position, advert).await,
-                Err(refusal) => self.refusing.refuse(refusal, arrival.stands_for),
+            let heard = match arrival.judge(&buffer) {
+                Ok(accepted) => self.weigh_advert(now, arrival.interface, &accepted).await,
+                Err(refusal) => Err(refusal),
+            };
+            if let Err(refusal) = heard {
+                self.refusing.refuse(refusal, arrival.stands_for);
             }
         }
         self.refusing.check(now, &mut self.hands.wires, &self.config.routers);
     }
 
-    /// Hears who else claims addresses of ours.
-    async fn drain_claims(&mut self) {
-        let now = clock::now();
-        for _ in 0..BATCH {
-            let (interface, claim) = match self.hands.arp_watch.receive() {
-                Ok(Some((interface, Some(claim)))) => (interface, claim),
-                Ok(Some((_, None))) => continue,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!("ARP socket: {error}");
-                    continue;
-                }
-            };
-            let holds = |instance: &Instance| {
-                let of = instance.router.addresses.iter().any(|cidr| cidr.address == claim.address);
-                of && instance.link.is_some_and(|link| link.index == interface && link.mac != claim.mac)
-            };
-            if let Some(position) = self.instances.iter().position(holds) {
-                self.observe(now, position, &Sight::Claim(claim)).await;
-            }
-        }
-    }
-
-    /// Compares an advert of a VRID of ours, whether it will be believed or not, with what it should be.
-    async fn suspect(&mut self, now: Time, interface: u32, advert: &Received) {
-        let Some(position) = self.speaks_of(interface, advert) else { return };
-        let instance = &self.instances[position];
-        let own = instance.link.is_some_and(|link| link.sources().any(|source| source == advert.source));
-        if !own {
-            let sender = instance.sender(advert.source, &self.config.nodes, self.node);
-            self.observe(now, position, &Sight::Advert(advert, sender)).await;
-        }
-    }
-
-    /// Shows a router's conflicts what happened, and does what they ask for.
-    async fn observe(&mut self, now: Time, position: usize, sight: &Sight<'_>) {
-        let instance = &mut self.instances[position];
-        let asks = instance.conflicts.handle(now, clock::wall_ms(), sight, &mut self.events);
-        if asks.probe {
-            self.hands.probe(instance);
-        }
-        self.agenda.set(position, instance.deadline());
-        if asks.defend {
-            self.feed(now, position, Input::Contested).await;
-        }
-    }
-
-    /// The router that an advert is for, if it believes it.
-    fn addressee(&mut self, interface: u32, accepted: &Accepted<'_>) -> Result<usize, Refusal> {
+    /// Finds the router that an advert is for, looks for conflicts, and lets the router hear what it believes.
+    async fn weigh_advert(
+        &mut self,
+        now: Time,
+        interface: u32,
+        accepted: &Accepted<'_>,
+    ) -> Result<(), Refusal> {
         let position = self.speaks_of(interface, &accepted.advert).ok_or(Refusal::UnknownVrid)?;
-        self.instances[position].believes(accepted).map(|()| position)
+        self.suspect(now, position, &accepted.advert).await;
+        self.instances[position].believes(accepted)?;
+        self.hear(now, position, accepted.advert).await;
+        Ok(())
     }
 
     /// The router whose VRID an advert has.
