@@ -16,7 +16,7 @@ use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
 use crate::net::netlink::{Interface, Watch};
 use crate::vrrp::auth::Auth;
-use crate::vrrp::{Accepted, Effect, Input, Received, Refusal, Role, Time, Vrid};
+use crate::vrrp::{Effect, Input, Role, Time, Vrid};
 
 use super::agenda::Agenda;
 use super::conflict::Sight;
@@ -31,14 +31,13 @@ use super::scout::Found;
 use super::track::{self, DataPlane, Link};
 use super::vip;
 
+mod intake;
 mod suspicion;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
 const BATCH: usize = 256;
 /// Routers that one turn serves at most: between two turns packets are taken, and they win over a timer.
 const SLICE: usize = 16;
-/// Larger than any advert; what is longer is cut off and then refused for its length.
-const PACKET: usize = 2048;
 
 /// What woke the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,55 +257,6 @@ impl Ha {
     /// What happened since it was asked last.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
-    }
-
-    async fn drain(&mut self) {
-        let now = clock::now();
-        let mut buffer = [0; PACKET];
-        for _ in 0..BATCH {
-            let arrival = match self.hands.wires.receive(&mut buffer) {
-                Ok(Some(arrival)) => arrival,
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::debug!("VRRP socket: {error}");
-                    continue;
-                }
-            };
-            let heard = match arrival.judge(&buffer) {
-                Ok(accepted) => self.weigh_advert(now, arrival.interface, &accepted).await,
-                Err(refusal) => Err(refusal),
-            };
-            if let Err(refusal) = heard {
-                self.refusing.refuse(refusal, arrival.stands_for);
-            }
-        }
-        self.refusing.check(now, &mut self.hands.wires, &self.config.routers);
-    }
-
-    /// Finds the router that an advert is for, looks for conflicts, and lets the router hear what it believes.
-    async fn weigh_advert(
-        &mut self,
-        now: Time,
-        interface: u32,
-        accepted: &Accepted<'_>,
-    ) -> Result<(), Refusal> {
-        let position = self.speaks_of(interface, &accepted.advert).ok_or(Refusal::UnknownVrid)?;
-        self.suspect(now, position, &accepted.advert).await;
-        self.instances[position].believes(accepted)?;
-        self.hear(now, position, accepted.advert).await;
-        Ok(())
-    }
-
-    /// The router whose VRID an advert has.
-    fn speaks_of(&self, interface: u32, advert: &Received) -> Option<usize> {
-        let there = |position: &usize| self.instances[*position].link.is_some_and(|at| at.index == interface);
-        self.by_vrid.get(&advert.vrid)?.iter().copied().find(there)
-    }
-
-    async fn hear(&mut self, now: Time, position: usize, advert: Received) {
-        let node = self.config.nodes.iter().find(|node| node.address == advert.source);
-        self.instances[position].heard(&advert, node.map(|node| node.name.clone()));
-        self.feed(now, position, Input::Advert(advert)).await;
     }
 
     /// Looks at the interfaces and makes what is there what should be there.

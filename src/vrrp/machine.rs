@@ -26,8 +26,11 @@ use serde::{Deserialize, Serialize};
 
 use super::announce::{Announcements, Refresh};
 use super::stall;
-use super::timing::{active_down_interval, skew_time};
 use super::{Centis, Family, Preempt, Priority, Received, Role, Span, Time, Version};
+
+mod watch;
+
+use watch::Watch;
 
 /// An unfit Active offers the role with one advert in so many.
 const OFFER_EVERY: u64 = 10;
@@ -130,64 +133,6 @@ enum State {
         next_offer: Time,
         announcements: Announcements,
     },
-}
-
-/// A Backup's view of the Active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Watch {
-    /// Our own primary address.
-    source: IpAddr,
-    /// When Active_Down_Timer was set.
-    armed_at: Time,
-    /// Active_Adver_Interval, learned from the Active.
-    interval: Centis,
-    /// Whose adverts set the timer, IPv4 and IPv6; `None` before the first.
-    followed: [Option<IpAddr>; 2],
-    /// The followed Active gave the role up.
-    resigned: bool,
-    /// A lower advert that was not allowed to set the timer.
-    discarded: Option<(IpAddr, Priority)>,
-    /// It came to its deadline too late and listens once more.
-    again: bool,
-    /// When the first lower advert was heard from an Active that may go on for a while (preempt after a delay).
-    lower_since: Option<Time>,
-}
-
-impl Watch {
-    fn begin(source: IpAddr, now: Time, interval: Centis) -> Self {
-        Self {
-            source,
-            armed_at: now,
-            interval,
-            followed: [None, None],
-            resigned: false,
-            discarded: None,
-            again: false,
-            lower_since: None,
-        }
-    }
-
-    fn follow(&mut self, now: Time, advert: &Received) {
-        self.armed_at = now;
-        self.interval = advert.interval;
-        self.followed[wire_of(advert.source)] = Some(advert.source);
-        self.resigned = false;
-        self.discarded = None;
-        self.again = false;
-    }
-
-    /// The Active that was heard last on the first wire that has one.
-    fn active(&self) -> Option<IpAddr> {
-        self.followed.into_iter().flatten().next()
-    }
-}
-
-/// The place of a family's wire.
-const fn wire_of(source: IpAddr) -> usize {
-    match Family::of(source) {
-        Family::V4 => 0,
-        Family::V6 => 1,
-    }
 }
 
 /// One virtual router on this node.
@@ -308,71 +253,6 @@ impl Machine {
     /// From one offer of an unfit Active to the next.
     const fn offer_pause(&self) -> Span {
         self.params.interval.span().times(OFFER_EVERY)
-    }
-
-    // Backup, RFC 9568 §6.4.2
-
-    fn down_at(&self, watch: &Watch) -> Time {
-        let version = self.params.version;
-        let wait = match (watch.resigned, self.priority == Priority::UNFIT) {
-            (false, _) => active_down_interval(version, self.priority, watch.interval),
-            (true, false) => skew_time(version, self.priority, watch.interval),
-            (true, true) => skew_time(version, self.priority, watch.interval) + watch.interval.span(),
-        };
-        watch.armed_at + wait
-    }
-
-    fn watch_timer(&mut self, now: Time, mut watch: Watch, out: &mut Vec<Effect>) {
-        let deadline = self.down_at(&watch);
-        if now < deadline {
-            return;
-        }
-        if !watch.again && stall::of_backup(watch.interval, deadline, now) {
-            (watch.again, watch.resigned, watch.armed_at) = (true, false, now);
-            self.state = State::Backup(watch);
-            return;
-        }
-        let why = match (watch.discarded, watch.active()) {
-            (Some((peer, priority)), _) => Why::Preempts(peer, priority),
-            (None, Some(peer)) if watch.resigned => Why::Resigned(peer),
-            (None, _) => Why::Silence(now.since(watch.armed_at)),
-        };
-        self.take_over(now, watch.source, Role::Backup, why, out);
-    }
-
-    fn watch_advert(&mut self, now: Time, mut watch: Watch, advert: Received) {
-        if advert.priority == Priority::RESIGN {
-            if watch.followed[wire_of(advert.source)] == Some(advert.source) && !watch.resigned {
-                watch.resigned = true;
-                watch.armed_at = now;
-            }
-        } else if self.follows(now, &mut watch, advert.priority) {
-            // "Set Active_Adver_Interval to Max Advertise Interval contained in the ADVERTISEMENT; recompute the
-            // Skew_Time; recompute the Active_Down_Interval; reset the Active_Down_Timer".
-            watch.follow(now, &advert);
-        } else {
-            watch.discarded = Some((advert.source, advert.priority));
-        }
-        self.state = State::Backup(watch);
-    }
-
-    /// "If Preempt_Mode is False, or if the priority in the ADVERTISEMENT is greater than or equal to the local
-    /// priority"; an unfit Active is never followed by a fit Backup.
-    fn follows(&self, now: Time, watch: &mut Watch, theirs: Priority) -> bool {
-        if theirs >= self.priority {
-            watch.lower_since = None;
-            return true;
-        }
-        match self.params.preempt {
-            // "The router that owns the addresses always preempts, independent of this flag" (§6.1).
-            _ if self.priority == Priority::OWNER => false,
-            Preempt::Always => false,
-            Preempt::Never => theirs > Priority::UNFIT,
-            Preempt::After(delay) => {
-                let since = *watch.lower_since.get_or_insert(now);
-                theirs > Priority::UNFIT && now < since + delay
-            }
-        }
     }
 
     /// The advert goes first, so that an old Active drops the addresses before our gratuitous ARP is out.
