@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::ReadHalf;
+use tokio::io::ReadBuf;
+
+use super::stream::Stream;
 
 /// Large enough that a read takes what the kernel has, small enough to stay in the processor's cache.
 const READ: usize = 64 * 1024;
@@ -84,14 +84,13 @@ impl Buffer {
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut ReadHalf<'_>,
+        from: &mut Stream,
         buffers: &Buffers,
     ) -> Poll<io::Result<usize>> {
         self.make_room(buffers);
         debug_assert!(self.end < self.bytes.len(), "a full buffer must be used first");
         let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
-        // Not try_read: poll_read forgets the readiness after a short read and so saves a read that finds nothing.
-        let read = Pin::new(from).poll_read(cx, &mut room);
+        let read = from.poll_read(cx, &mut room);
         let count = room.filled().len();
         if read.is_pending() && self.is_empty() {
             self.release(buffers);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -23,6 +23,7 @@ use super::deadline::{Deadlines, TICK, Ticks};
 use super::problem::Problem;
 use super::session;
 use super::stats::Counters;
+use super::stream::Stream;
 use super::upstream::Upstreams;
 use crate::config::Limits;
 use crate::pool::{ServerId, Snapshot, Tried};
@@ -162,7 +163,7 @@ impl Core {
                 () = &mut closing => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, &door),
+                Ok((stream, peer)) => self.admit(Stream::Plain(stream), peer, &door),
                 Err(error) => {
                     // The client gave up, or we are out of files: those become free when clients leave.
                     if self.may_log() {
@@ -177,7 +178,7 @@ impl Core {
     }
 
     /// Serves a client, or tells it that there are too many.
-    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
+    fn admit(self: &Rc<Self>, stream: Stream, peer: SocketAddr, door: &Rc<Door>) {
         let guest = Guest::enter(self);
         let (core, door) = (Rc::clone(self), Rc::clone(door));
         let full = guest.others >= self.limits.connections;
@@ -250,7 +251,7 @@ impl Core {
         id: ServerId,
         address: SocketAddr,
         fresh: Option<Duration>,
-    ) -> Option<TcpStream> {
+    ) -> Option<Stream> {
         let oldest = fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()));
         self.upstreams.take(id, address, oldest)
     }

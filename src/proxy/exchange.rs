@@ -3,13 +3,12 @@
 
 use std::task::{Context, Poll, ready};
 
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-
 use super::buffer::Buffer;
 use super::core::Core;
 use super::deadline::Timer;
 use super::pipe::{Broken, Means, Pipe};
 use super::session::Asked;
+use super::stream::Stream;
 use crate::http::{Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
 use crate::pool::ServerId;
 
@@ -51,27 +50,25 @@ pub(super) enum Failure {
 }
 
 /// The client's side of an exchange.
-pub(super) struct Client<'x, 'c> {
+pub(super) struct Client<'x> {
     /// Index of the frontend it came in by.
     pub(super) frontend: usize,
     pub(super) buffer: &'x mut Buffer,
-    pub(super) read: &'x mut ReadHalf<'c>,
-    pub(super) write: &'x mut WriteHalf<'c>,
+    pub(super) stream: &'x mut Stream,
     pub(super) timer: &'x Timer,
 }
 
 /// The server's side of an exchange.
-pub(super) struct Server<'u> {
+pub(super) struct Server<'x> {
     pub(super) id: ServerId,
-    pub(super) read: ReadHalf<'u>,
-    pub(super) write: WriteHalf<'u>,
+    pub(super) stream: &'x mut Stream,
 }
 
 /// A request on its way to a server, and the response on its way back.
-pub(super) struct Exchange<'x, 'c, 'u> {
+pub(super) struct Exchange<'x> {
     core: &'x Core,
-    client: Client<'x, 'c>,
-    server: Server<'u>,
+    client: Client<'x>,
+    server: Server<'x>,
     asked: &'x mut Asked,
     upload: Upload,
     phase: Phase,
@@ -103,13 +100,8 @@ enum Phase {
     },
 }
 
-impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
-    pub(super) fn new(
-        core: &'x Core,
-        client: Client<'x, 'c>,
-        server: Server<'u>,
-        asked: &'x mut Asked,
-    ) -> Self {
+impl<'x> Exchange<'x> {
+    pub(super) fn new(core: &'x Core, client: Client<'x>, server: Server<'x>, asked: &'x mut Asked) -> Self {
         client.timer.set(core.patience.idle);
         Self {
             core,
@@ -145,8 +137,8 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
 
     fn upload(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
         let means = means(self.core, self.client.timer);
-        let Client { buffer, read, .. } = &mut self.client;
-        match self.asked.upload.poll(cx, buffer, read, &mut self.server.write, means) {
+        let Client { buffer, stream, .. } = &mut self.client;
+        match self.asked.upload.poll(cx, buffer, stream, self.server.stream, means) {
             Poll::Pending => return None,
             Poll::Ready(Ok(())) => self.upload = Upload::Done,
             Poll::Ready(Err(Broken::Sink)) => self.upload = Upload::Refused,
@@ -173,7 +165,7 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
                             Err(malformed) => return failed(Failure::BadResponse(malformed)),
                         }
                     }
-                    let read = ready!(self.answer.poll_fill(cx, &mut self.server.read, &self.core.buffers));
+                    let read = ready!(self.answer.poll_fill(cx, self.server.stream, &self.core.buffers));
                     if !read.is_ok_and(|count| count > 0) {
                         let silent = self.answer.is_empty() && !interim;
                         return failed(if silent { Failure::Silent } else { Failure::CutShort });
@@ -181,7 +173,7 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
                 }
                 Phase::Interim => {
                     let mut nothing = Buffer::default();
-                    let flushed = self.download.poll_flush(cx, &mut nothing, self.client.write, means);
+                    let flushed = self.download.poll_flush(cx, &mut nothing, self.client.stream, means);
                     if ready!(flushed).is_err() {
                         return failed(Failure::ClientGone);
                     }
@@ -193,7 +185,7 @@ impl<'x, 'c, 'u> Exchange<'x, 'c, 'u> {
                 }
                 Phase::Body { reusable, persistent } => {
                     let Self { answer, server, client, download, .. } = self;
-                    let passed = ready!(download.poll(cx, answer, &mut server.read, client.write, means));
+                    let passed = ready!(download.poll(cx, answer, server.stream, client.stream, means));
                     return Poll::Ready(match passed {
                         // Bytes behind the response belong to no request of ours.
                         Ok(()) => Ended::Passed { reusable: reusable && self.answer.is_empty(), persistent },

@@ -18,6 +18,7 @@ mod pipe;
 mod problem;
 mod session;
 mod stats;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod upstream;

@@ -3,14 +3,11 @@
 //! The body is never held whole: what one read brought is written before the next read.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-use tokio::io::AsyncWrite;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::buffer::{Buffer, Buffers};
 use super::deadline::{Ticks, Timer};
+use super::stream::Stream;
 use crate::http::{self, Body, Decoder, Delivery, LAST_CHUNK, Malformed};
 
 /// Bytes of a body that are copied behind the head, so that one plain write takes both.
@@ -131,8 +128,8 @@ impl Pipe {
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut Buffer,
-        from: &mut ReadHalf<'_>,
-        to: &mut WriteHalf<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
         means: Means<'_>,
     ) -> Poll<Result<(), Broken>> {
         loop {
@@ -154,7 +151,7 @@ impl Pipe {
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut Buffer,
-        to: &mut WriteHalf<'_>,
+        to: &mut Stream,
         means: Means<'_>,
     ) -> Poll<Result<(), Broken>> {
         while self.sent < self.out.len() || self.direct > 0 {
@@ -173,17 +170,13 @@ impl Pipe {
                 self.whole = false;
             }
         }
-        Poll::Ready(Ok(()))
+        let flushed = to.poll_flush(cx);
+        self.blocked = flushed.is_pending();
+        flushed.map_err(|_| Broken::Sink)
     }
 
-    fn poll_write(
-        &self,
-        cx: &mut Context<'_>,
-        data: &[u8],
-        to: &mut WriteHalf<'_>,
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8], to: &mut Stream) -> Poll<io::Result<usize>> {
         let (out, data) = (&self.out[self.sent..], &data[..self.direct]);
-        let to = Pin::new(to);
         match (out.is_empty(), data.is_empty()) {
             (_, true) => to.poll_write(cx, out),
             (true, false) => to.poll_write(cx, data),

@@ -4,15 +4,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-use socket2::SockRef;
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::buffer::Buffer;
 use super::core::{Core, Door};
@@ -20,6 +14,7 @@ use super::deadline::{Ticks, Timer};
 use super::exchange::{Client, Ended, Exchange, Failure, Server};
 use super::pipe::{Means, Pipe};
 use super::problem::{Culprit, Problem};
+use super::stream::Stream;
 use super::upstream;
 use crate::http::{Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
@@ -53,7 +48,7 @@ enum Next {
 }
 
 /// Serves a client until either side has enough.
-pub(super) async fn serve(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
+pub(super) async fn serve(core: Rc<Core>, mut stream: Stream, peer: SocketAddr, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
     let mut session = Session::new(&core, timer, &mut stream, peer, &door);
     let mut next = Next::Request;
@@ -65,13 +60,12 @@ pub(super) async fn serve(core: Rc<Core>, mut stream: TcpStream, peer: SocketAdd
     }
     session.buffer.release(&core.buffers);
     if next == Next::Abort {
-        // Zero linger: the kernel sends RST instead of FIN. If it cannot, the connection closes all the same.
-        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        stream.abort();
     }
 }
 
 /// Tells a client that there are too many already. What it sends is not read as a request.
-pub(super) async fn turn_away(core: Rc<Core>, mut stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
+pub(super) async fn turn_away(core: Rc<Core>, mut stream: Stream, peer: SocketAddr, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
     let mut session = Session::new(&core, timer, &mut stream, peer, &door);
     session.answer(&Problem::Full, false, false).await;
@@ -82,8 +76,7 @@ pub(super) async fn turn_away(core: Rc<Core>, mut stream: TcpStream, peer: Socke
 struct Session<'s> {
     core: &'s Rc<Core>,
     timer: Timer,
-    read: ReadHalf<'s>,
-    write: WriteHalf<'s>,
+    stream: &'s mut Stream,
     /// What the client sent beyond what was used.
     buffer: Buffer,
     peer: SocketAddr,
@@ -96,13 +89,12 @@ impl<'s> Session<'s> {
     fn new(
         core: &'s Rc<Core>,
         timer: Timer,
-        stream: &'s mut TcpStream,
+        stream: &'s mut Stream,
         peer: SocketAddr,
         door: &'s Door,
     ) -> Self {
-        let (read, write) = stream.split();
         let address = peer.ip().to_string();
-        Self { core, timer, read, write, buffer: Buffer::default(), peer, address, door }
+        Self { core, timer, stream, buffer: Buffer::default(), peer, address, door }
     }
 
     async fn turn(&mut self) -> Next {
@@ -133,7 +125,7 @@ impl<'s> Session<'s> {
                 return Poll::Ready(asked.map(Some));
             }
             let first = self.buffer.is_empty();
-            match self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers) {
+            match self.buffer.poll_fill(cx, self.stream, &self.core.buffers) {
                 Poll::Ready(Ok(count)) if count > 0 => {
                     if first {
                         self.timer.set(self.core.patience.head);
@@ -258,7 +250,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    async fn connect(&self, id: ServerId, address: SocketAddr) -> Result<TcpStream, (Problem, Retry)> {
+    async fn connect(&self, id: ServerId, address: SocketAddr) -> Result<Stream, (Problem, Retry)> {
         let connected = upstream::connect(address, &self.timer, self.core.patience.connect).await;
         connected.map_err(|error| {
             if is_exhaustion(&error) {
@@ -275,16 +267,14 @@ impl<'s> Session<'s> {
         })
     }
 
-    async fn exchange(&mut self, stream: &mut TcpStream, id: ServerId, asked: &mut Asked) -> Ended {
-        let (read, write) = stream.split();
+    async fn exchange(&mut self, stream: &mut Stream, id: ServerId, asked: &mut Asked) -> Ended {
         let client = Client {
             frontend: self.door.frontend,
             buffer: &mut self.buffer,
-            read: &mut self.read,
-            write: &mut self.write,
+            stream: self.stream,
             timer: &self.timer,
         };
-        let mut exchange = Exchange::new(self.core, client, Server { id, read, write }, asked);
+        let mut exchange = Exchange::new(self.core, client, Server { id, stream }, asked);
         let ended = poll_fn(|cx| exchange.poll(cx)).await;
         exchange.release();
         ended
@@ -325,7 +315,7 @@ impl<'s> Session<'s> {
         self.timer.set(patience);
         let sent = poll_fn(|cx| {
             let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
-            match pipe.poll_flush(cx, &mut Buffer::default(), &mut self.write, means) {
+            match pipe.poll_flush(cx, &mut Buffer::default(), self.stream, means) {
                 Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
                 Poll::Pending if self.timer.expired() => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
@@ -344,11 +334,15 @@ impl<'s> Session<'s> {
     async fn linger(&mut self) {
         self.timer.set(Ticks::new(LINGER));
         // A failure means that the client is gone, which the read below will tell.
-        let _ = poll_fn(|cx| Pin::new(&mut self.write).poll_shutdown(cx)).await;
+        let said = poll_fn(|cx| match self.stream.poll_shutdown(cx) {
+            Poll::Pending if self.timer.expired() => Poll::Ready(Ok(())),
+            said @ (Poll::Ready(_) | Poll::Pending) => said,
+        });
+        let _ = said.await;
         poll_fn(|cx| {
             loop {
                 self.buffer.consume(self.buffer.len());
-                let read = self.buffer.poll_fill(cx, &mut self.read, &self.core.buffers);
+                let read = self.buffer.poll_fill(cx, self.stream, &self.core.buffers);
                 match read {
                     Poll::Ready(Ok(count)) if count > 0 => {}
                     Poll::Pending if !self.timer.expired() => return Poll::Pending,

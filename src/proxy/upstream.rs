@@ -10,6 +10,7 @@ use std::task::Poll;
 use tokio::net::TcpStream;
 
 use super::deadline::{Ticks, Timer};
+use super::stream::Stream;
 use crate::pool::ServerId;
 
 /// Idle connections that a core keeps to one server.
@@ -23,7 +24,7 @@ pub(super) struct Upstreams {
 
 #[derive(Debug)]
 struct Idle {
-    stream: TcpStream,
+    stream: Stream,
     /// Where it leads; a new config may give a server another address.
     address: SocketAddr,
     /// The tick of its last use.
@@ -36,13 +37,13 @@ impl Upstreams {
     }
 
     /// An idle connection that was last used at tick `since` or later and that the server has not closed.
-    pub(super) fn take(&self, server: ServerId, address: SocketAddr, since: u64) -> Option<TcpStream> {
+    pub(super) fn take(&self, server: ServerId, address: SocketAddr, since: u64) -> Option<Stream> {
         let mut idle = self.idle.borrow_mut();
         let idle = idle.get_mut(server.0)?;
         while idle.last().is_some_and(|idle| idle.since >= since) {
             if let Some(idle) = idle.pop()
                 && idle.address == address
-                && is_open(&idle.stream)
+                && idle.stream.is_quiet()
             {
                 return Some(idle.stream);
             }
@@ -51,7 +52,7 @@ impl Upstreams {
     }
 
     /// Keeps a connection whose exchange is over.
-    pub(super) fn put(&self, server: ServerId, address: SocketAddr, stream: TcpStream, now: u64) {
+    pub(super) fn put(&self, server: ServerId, address: SocketAddr, stream: Stream, now: u64) {
         let mut idle = self.idle.borrow_mut();
         if let Some(idle) = idle.get_mut(server.0).filter(|idle| idle.len() < KEEP) {
             idle.push(Idle { stream, address, since: now });
@@ -61,19 +62,13 @@ impl Upstreams {
     /// Drops what was last used before tick `since` or what its server has closed.
     pub(super) fn sweep(&self, since: u64) {
         for idle in self.idle.borrow_mut().iter_mut() {
-            idle.retain(|idle| idle.since >= since && is_open(&idle.stream));
+            idle.retain(|idle| idle.since >= since && idle.stream.is_quiet());
         }
     }
 }
 
-/// Whether nothing has come on an idle connection: neither the server's close nor bytes nobody asked for. Without
-/// news from the kernel this is no system call.
-fn is_open(stream: &TcpStream) -> bool {
-    stream.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-}
-
 /// Connects within `limit`; `TimedOut` when it takes longer.
-pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) -> io::Result<TcpStream> {
+pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) -> io::Result<Stream> {
     timer.set(limit);
     let mut connecting = pin!(TcpStream::connect(address));
     let connected = poll_fn(|cx| {
@@ -85,5 +80,5 @@ pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) ->
     });
     let stream = connected.await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(Stream::Plain(stream))
 }
