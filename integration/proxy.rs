@@ -12,3 +12,5 @@ mod refuse;
 mod retry;
 #[path = "proxy/rig.rs"]
 mod rig;
+#[path = "proxy/tcp.rs"]
+mod tcp;

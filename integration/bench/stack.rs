@@ -233,7 +233,12 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let servers = servers.into_iter().enumerate().map(server).collect();
     let snapshot = Snapshot::new(vec![Rotation::new(servers, Arc::new(Turn::new()))]);
     let settings = Settings {
-        frontends: vec![Frontend { name: "web".into(), bind: vec![([127, 0, 0, 1], 0).into()], pool: 0 }],
+        frontends: vec![Frontend {
+            name: "web".into(),
+            bind: vec![([127, 0, 0, 1], 0).into()],
+            pool: 0,
+            ..Frontend::default()
+        }],
         limits: Limits::default(),
         threads: 1,
         servers: count,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
-use vipd::config::{Frontend, Limits};
+use vipd::config::{Frontend, Limits, Mode};
 use vipd::pool::{Rotation, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Count, Proxy, Settings};
 
@@ -28,6 +28,8 @@ pub(crate) fn limits() -> Limits {
         idle_timeout: PATIENCE,
         connect_timeout: PATIENCE,
         response_timeout: PATIENCE,
+        tunnel_timeout: PATIENCE,
+        ..Limits::default()
     }
 }
 
@@ -49,8 +51,19 @@ pub(crate) fn rig_with(servers: &[SocketAddr], limits: Limits, threads: usize) -
 }
 
 pub(crate) fn rig_weighted(servers: &[(SocketAddr, u16)], limits: Limits, threads: usize) -> Rig {
+    start(Mode::Http, servers, limits, threads)
+}
+
+/// One core with a frontend that speaks `mode`.
+pub(crate) fn rig_in(mode: Mode, servers: &[SocketAddr], limits: Limits) -> Rig {
+    let weighted: Vec<_> = servers.iter().map(|address| (*address, 1)).collect();
+    start(mode, &weighted, limits, 1)
+}
+
+fn start(mode: Mode, servers: &[(SocketAddr, u16)], limits: Limits, threads: usize) -> Rig {
     let pools = Arc::new(ArcSwap::from_pointee(snapshot(servers)));
-    let frontend = Frontend { name: "web".into(), bind: vec![([127, 0, 0, 1], 0).into()], pool: 0 };
+    let bind = vec![([127, 0, 0, 1], 0).into()];
+    let frontend = Frontend { name: "web".into(), bind, mode, ..Frontend::default() };
     let settings = Settings { frontends: vec![frontend], limits, threads, servers: servers.len() };
     let proxy = proxy::start(settings, Arc::clone(&pools)).expect("loopback can be listened on");
     Rig { address: proxy.addresses()[0][0], proxy, pools }

@@ -34,7 +34,7 @@ pub use quantity::{advert_interval, duration, duration_text};
 pub use show::show;
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
-    Auth, Check, CheckKind, Config, Frontend, Garp, Limits, Node, Pool, ProxySettings, Router, Server,
+    Auth, Check, CheckKind, Config, Frontend, Garp, Limits, Mode, Node, Pool, ProxySettings, Router, Server,
     Transport,
 };
 

@@ -20,7 +20,7 @@ use super::settings;
 use super::table::{Field, Table};
 use super::track::read::Item;
 use super::track::{self, Hook};
-use super::valid::{Garp, Limits, ProxySettings, Transport};
+use super::valid::{Garp, Limits, Mode, ProxySettings, Transport};
 use super::value::{self, of_text};
 
 /// The file.
@@ -66,6 +66,7 @@ pub(super) struct Router {
 pub(super) struct Frontend {
     pub(super) name: Field<String>,
     pub(super) bind: Vec<Spanned<SocketAddr>>,
+    pub(super) mode: Option<Mode>,
     pub(super) pool: Field<String>,
 }
 
@@ -162,9 +163,9 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
     let frontend = Frontend {
         name: table.required("name", "name = \"web\"", value::name),
         bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
+        mode: table.or("mode", Mode::Http, value::mode),
         pool: table.required("pool", "pool = \"app\"", value::name),
     };
-    table.or("mode", (), value::only("http", &["tcp"]));
     table.finish();
     Some(frontend)
 }

@@ -263,6 +263,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
     Some(valid::Frontend {
         name: frontend.name.as_ref()?.get_ref().clone(),
         bind: frontend.bind.iter().map(|at| *at.get_ref()).collect(),
+        mode: frontend.mode?,
         pool: index_of(file, frontend.pool.as_ref()?.get_ref())?,
     })
 }

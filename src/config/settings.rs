@@ -27,6 +27,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(30),
+            tunnel_timeout: Duration::from_secs(3600),
+            tunnel_lifetime: None,
         }
     }
 }
@@ -61,6 +63,8 @@ pub(super) fn limits(value: Option<&Spanned<DeValue<'_>>>, problems: &mut Proble
     let idle_timeout = table.or("idle_timeout", default.idle_timeout, value::wait);
     let connect_timeout = table.or("connect_timeout", default.connect_timeout, value::wait);
     let response_timeout = table.or("response_timeout", default.response_timeout, value::wait);
+    let tunnel_timeout = table.or("tunnel_timeout", default.tunnel_timeout, value::wait);
+    let tunnel_lifetime = table.or("tunnel_lifetime", default.tunnel_lifetime, lifetime);
     table.finish();
     Some(Limits {
         connections: connections?,
@@ -71,6 +75,8 @@ pub(super) fn limits(value: Option<&Spanned<DeValue<'_>>>, problems: &mut Proble
         idle_timeout: idle_timeout?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
+        tunnel_timeout: tunnel_timeout?,
+        tunnel_lifetime: tunnel_lifetime?,
     })
 }
 
@@ -98,6 +104,17 @@ fn body(value: &DeValue<'_>) -> Result<Option<u64>, Wrong> {
         return Ok(None);
     }
     value::size(value).map(Some).map_err(|wrong| match wrong.help {
+        Some(help) => Wrong::new(wrong.message).help(format!("{help}, or \"none\"")),
+        None => wrong,
+    })
+}
+
+/// `"none"` or a length of time.
+fn lifetime(value: &DeValue<'_>) -> Result<Option<Duration>, Wrong> {
+    if value.as_str() == Some("none") {
+        return Ok(None);
+    }
+    value::wait(value).map(Some).map_err(|wrong| match wrong.help {
         Some(help) => Wrong::new(wrong.message).help(format!("{help}, or \"none\"")),
         None => wrong,
     })

@@ -7,7 +7,7 @@ use crate::vrrp::auth::Policy;
 
 use super::quantity::{duration_text, size_text};
 use super::track;
-use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, ProxySettings, Transport};
+use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -58,7 +58,11 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     }
     for frontend in &config.frontends {
         writeln!(out, "[[frontend]]\nname = {:?}\nbind = {}", frontend.name, strings(&frontend.bind))?;
-        writeln!(out, "mode = \"http\"\npool = {:?}\n", config.pools[frontend.pool].name)?;
+        let mode = match frontend.mode {
+            Mode::Http => "http",
+            Mode::Tcp => "tcp",
+        };
+        writeln!(out, "mode = \"{mode}\"\npool = {:?}\n", config.pools[frontend.pool].name)?;
     }
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = \"round-robin\"", pool.name)?;
@@ -109,7 +113,10 @@ fn limits(limits: &Limits, out: &mut String) -> std::fmt::Result {
     writeln!(out, "head_timeout     = \"{}\"", duration_text(limits.head_timeout))?;
     writeln!(out, "idle_timeout     = \"{}\"", duration_text(limits.idle_timeout))?;
     writeln!(out, "connect_timeout  = \"{}\"", duration_text(limits.connect_timeout))?;
-    writeln!(out, "response_timeout = \"{}\"", duration_text(limits.response_timeout))
+    writeln!(out, "response_timeout = \"{}\"", duration_text(limits.response_timeout))?;
+    writeln!(out, "tunnel_timeout   = \"{}\"", duration_text(limits.tunnel_timeout))?;
+    let lifetime = limits.tunnel_lifetime.map_or("none".to_owned(), duration_text);
+    writeln!(out, "tunnel_lifetime  = \"{lifetime}\"")
 }
 
 /// A TOML list of strings; what is printed never needs an escape.

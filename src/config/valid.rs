@@ -113,13 +113,25 @@ pub enum Garp {
     Both,
 }
 
+/// What a frontend speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// HTTP/1.1: every request goes to the server whose turn it is.
+    #[default]
+    Http,
+    /// Bytes: every connection goes to the server whose turn it is.
+    Tcp,
+}
+
 /// A `[[frontend]]`: where clients connect.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frontend {
     /// Its name, unique in the file.
     pub name: String,
     /// What it listens on, on every node at all times (free bind); never empty.
     pub bind: Vec<SocketAddr>,
+    /// What it speaks. Default [`Mode::Http`].
+    pub mode: Mode,
     /// Index into [`Config::pools`].
     pub pool: usize,
 }
@@ -207,4 +219,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// From the end of the request to the head of the server's answer. Default 30 s.
     pub response_timeout: Duration,
+    /// Without a byte either way on a connection of a TCP frontend. Default 1 h.
+    pub tunnel_timeout: Duration,
+    /// How long such a connection may live in all; `None`: as long as it is used. Default none.
+    pub tunnel_lifetime: Option<Duration>,
 }

@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::problem::Wrong;
 use super::quantity;
 use super::table::wrong_type;
-use super::valid::{Garp, Transport};
+use super::valid::{Garp, Mode, Transport};
 
 /// The decoder of a string that `parse` understands.
 pub(super) fn of_text<T>(
@@ -144,6 +144,14 @@ pub(super) fn version(value: &DeValue<'_>) -> Result<Version, Wrong> {
         Some(3) => Ok(Version::V3),
         Some(2) => Ok(Version::V2),
         _ => Err(Wrong::new("a version of VRRP is 3 or 2").help("write 3, or leave the key out")),
+    }
+}
+
+/// What a frontend speaks.
+pub(super) fn mode(value: &DeValue<'_>) -> Result<Mode, Wrong> {
+    match one_of(value, &["http", "tcp"], &[])? {
+        "tcp" => Ok(Mode::Tcp),
+        _ => Ok(Mode::Http),
     }
 }
 

@@ -21,11 +21,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::buffer::Buffers;
 use super::deadline::{Deadlines, TICK, Ticks};
 use super::problem::Problem;
+use super::relay;
 use super::session;
 use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
-use crate::config::Limits;
+use crate::config::{Limits, Mode};
 use crate::pool::{ServerId, Snapshot, Tried};
 
 /// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
@@ -63,6 +64,8 @@ pub(super) struct Parts {
 pub(super) struct Door {
     /// Index of the frontend.
     pub(super) frontend: usize,
+    /// What it speaks.
+    pub(super) mode: Mode,
     /// Index of its pool.
     pub(super) pool: usize,
     /// Its address in text: the Host for clients that send none.
@@ -76,6 +79,8 @@ pub(super) struct Patience {
     pub(super) idle: Ticks,
     pub(super) connect: Ticks,
     pub(super) response: Ticks,
+    pub(super) tunnel: Ticks,
+    pub(super) lifetime: Option<Ticks>,
 }
 
 /// A running core.
@@ -132,6 +137,8 @@ impl Core {
                 idle: Ticks::new(limits.idle_timeout),
                 connect: Ticks::new(limits.connect_timeout),
                 response: Ticks::new(limits.response_timeout),
+                tunnel: Ticks::new(limits.tunnel_timeout),
+                lifetime: limits.tunnel_lifetime.map(Ticks::new),
             },
             buffers: Buffers::new(limits.head),
             deadlines: Deadlines::default(),
@@ -187,10 +194,11 @@ impl Core {
             return;
         }
         tokio::task::spawn_local(async move {
-            if full {
-                session::turn_away(core, stream, peer, door).await;
-            } else {
-                session::serve(core, stream, peer, door).await;
+            match (door.mode, full) {
+                (Mode::Http, false) => session::serve(core, stream, peer, door).await,
+                (Mode::Http, true) => session::turn_away(core, stream, peer, door).await,
+                (Mode::Tcp, false) => relay::serve(core, stream, peer, door).await,
+                (Mode::Tcp, true) => relay::turn_away(&core, stream, peer, &door),
             }
             drop(guest);
         });

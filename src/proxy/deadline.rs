@@ -51,7 +51,7 @@ impl Deadlines {
         let slot = Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: waker.clone() };
         let slot = Rc::new(slot);
         self.slots.borrow_mut().push(Rc::clone(&slot));
-        Timer { now: Rc::clone(&self.now), slot }
+        Timer { now: Rc::clone(&self.now), slot, bound: Cell::new(u64::MAX) }
     }
 
     /// Ticks since the core was started.
@@ -81,13 +81,25 @@ impl Deadlines {
 pub(super) struct Timer {
     now: Rc<Cell<u64>>,
     slot: Rc<Slot>,
+    /// The tick that no deadline is later than.
+    bound: Cell<u64>,
 }
 
 impl Timer {
     /// Strikes after `ticks`.
     pub(super) fn set(&self, ticks: Ticks) {
+        self.slot.at.set(self.after(ticks).min(self.bound.get()));
+    }
+
+    /// From now on it strikes after `ticks` at the latest, whatever is set.
+    pub(super) fn bound(&self, ticks: Ticks) {
+        self.bound.set(self.after(ticks));
+        self.slot.at.set(self.slot.at.get().min(self.bound.get()));
+    }
+
+    fn after(&self, ticks: Ticks) -> u64 {
         // The tick in hand is partly over already.
-        self.slot.at.set(self.now.get().saturating_add(ticks.0).saturating_add(1));
+        self.now.get().saturating_add(ticks.0).saturating_add(1)
     }
 
     /// Whether the connection waits for nothing but its client's next request.

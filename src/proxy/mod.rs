@@ -2,7 +2,8 @@
 //!
 //! One thread a core, each with a current-thread runtime and its own listener on every address (`SO_REUSEPORT`), so
 //! that a request never leaves its core and takes no lock. `core` accepts, `session` reads requests and finds a
-//! server that answers, `exchange` streams both ways through two `pipe`s. What the cores share is one snapshot of the
+//! server that answers, `exchange` streams both ways through two `pipe`s. For TCP frontends `relay` finds a server
+//! and a `tunnel` passes on what comes. What the cores share is one snapshot of the
 //! pools, each pool's turn, and the number of connections.
 //!
 //! The memory of a connection is its state machine: buffers belong to the core and are held only while bytes are in
@@ -16,11 +17,14 @@ mod deadline;
 mod exchange;
 mod pipe;
 mod problem;
+mod reach;
+mod relay;
 mod session;
 mod stats;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod upstream;
 
 use std::io;
@@ -115,7 +119,7 @@ type Listeners = Vec<(Door, std::net::TcpListener)>;
 fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut cores: Vec<Listeners> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
-    for (frontend, Frontend { bind, pool, .. }) in settings.frontends.iter().enumerate() {
+    for (frontend, Frontend { bind, mode, pool, .. }) in settings.frontends.iter().enumerate() {
         let mut bound = Vec::new();
         for address in bind {
             // Port 0: the first core picks one, the others follow.
@@ -123,7 +127,7 @@ fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
             for core in &mut cores {
                 let listener = net::listen::listen(address)?;
                 address = listener.local_addr()?;
-                core.push((Door { frontend, pool: *pool, host: address.to_string() }, listener));
+                core.push((Door { frontend, mode: *mode, pool: *pool, host: address.to_string() }, listener));
             }
             bound.push(address);
         }

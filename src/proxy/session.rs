@@ -1,7 +1,6 @@
 //! One client's connection: its requests, one after the other, each to a server that answers.
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
@@ -14,8 +13,8 @@ use super::deadline::{Ticks, Timer};
 use super::exchange::{Client, Ended, Exchange, Failure, Server};
 use super::pipe::{Means, Pipe};
 use super::problem::{Culprit, Problem};
+use super::reach::{Retry, reach};
 use super::stream::Stream;
-use super::upstream;
 use crate::http::{Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
 
@@ -221,7 +220,7 @@ impl<'s> Session<'s> {
             let reused = pooled.is_some();
             let mut stream = match pooled.take() {
                 Some(stream) => stream,
-                None => self.connect(id, address).await?,
+                None => reach(self.core, &self.timer, self.door.pool, id, address).await?,
             };
             let ended = self.exchange(&mut stream, id, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
@@ -248,23 +247,6 @@ impl<'s> Session<'s> {
                 Ended::Failed(failure) => return self.failed(failure, id, repeatable),
             }
         }
-    }
-
-    async fn connect(&self, id: ServerId, address: SocketAddr) -> Result<Stream, (Problem, Retry)> {
-        let connected = upstream::connect(address, &self.timer, self.core.patience.connect).await;
-        connected.map_err(|error| {
-            if is_exhaustion(&error) {
-                return (Problem::Exhausted(error), Retry::No);
-            }
-            self.core.counters.servers[id.0].error();
-            let server = self.core.name(self.door.pool, id);
-            let problem = if error.kind() == io::ErrorKind::TimedOut {
-                Problem::ConnectTimeout { server }
-            } else {
-                Problem::Unreachable { server, error }
-            };
-            (problem, Retry::NextServer)
-        })
     }
 
     async fn exchange(&mut self, stream: &mut Stream, id: ServerId, asked: &mut Asked) -> Ended {
@@ -352,17 +334,4 @@ impl<'s> Session<'s> {
         })
         .await;
     }
-}
-
-/// What may be done with a request that a server did not answer.
-#[derive(Clone, Copy, Debug)]
-enum Retry {
-    No,
-    NextServer,
-}
-
-/// Whether connecting failed because of us, not because of the server.
-fn is_exhaustion(error: &io::Error) -> bool {
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }

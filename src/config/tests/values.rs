@@ -73,13 +73,21 @@ fn addresses_say_what_is_wrong_with_them() {
 }
 
 #[test]
+fn a_frontend_speaks_http_or_passes_bytes_on() {
+    let pool = "pool = \"app\"";
+    let mode = |text: &str| parsed(&with(pool, &format!("{pool}\nmode = {text}"))).config.frontends[0].mode;
+    assert_eq!([mode("\"tcp\""), mode("\"http\"")], [Mode::Tcp, Mode::Http]);
+    assert_eq!(parsed(SMALL).config.frontends[0].mode, Mode::Http);
+    let wrong = "\"udp\": `udp` is not known here; write \"http\" or \"tcp\"";
+    assert_problem(pool, &format!("{pool}\nmode = \"udp\""), wrong);
+    let limits = |text: &str| parsed(&format!("{SMALL}[limits]\ntunnel_lifetime = {text}")).config.limits;
+    assert_eq!(limits("\"none\"").tunnel_lifetime, None);
+    assert_eq!(limits("\"8h\"").tunnel_lifetime, Some(Duration::from_secs(8 * 3600)));
+}
+
+#[test]
 fn what_later_releases_have_is_refused_by_name() {
     let vrid = "vrid = 51";
-    assert_problem(
-        "pool = \"app\"",
-        "pool = \"app\"\nmode = \"tcp\"",
-        "\"tcp\": this release does not have \"tcp\" yet; write \"http\"",
-    );
     assert_problem(
         "check =",
         "balance = \"leastconn\"\ncheck =",

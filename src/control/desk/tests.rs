@@ -23,8 +23,18 @@ fn config() -> Config {
         nodes: Vec::new(),
         routers: Vec::new(),
         frontends: vec![
-            Frontend { name: "web".into(), bind: vec![([10, 77, 0, 100], 80).into()], pool: 0 },
-            Frontend { name: "files".into(), bind: vec![([10, 77, 0, 100], 81).into()], pool: 1 },
+            Frontend {
+                name: "web".into(),
+                bind: vec![([10, 77, 0, 100], 80).into()],
+                pool: 0,
+                ..Frontend::default()
+            },
+            Frontend {
+                name: "files".into(),
+                bind: vec![([10, 77, 0, 100], 81).into()],
+                pool: 1,
+                ..Frontend::default()
+            },
         ],
         pools: vec![
             config::Pool { name: "app".into(), check: Some(check), servers: app },
@@ -40,6 +50,7 @@ fn config() -> Config {
             idle_timeout: second,
             connect_timeout: second,
             response_timeout: second,
+            ..Limits::default()
         },
     }
 }

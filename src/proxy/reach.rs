@@ -1,0 +1,48 @@
+//! A new connection to a server, and what it means that there is none.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::core::Core;
+use super::deadline::Timer;
+use super::problem::Problem;
+use super::stream::Stream;
+use super::upstream;
+use crate::pool::ServerId;
+
+/// What may be done with a request that a server did not answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Retry {
+    No,
+    NextServer,
+}
+
+/// Connects to a server of `pool`. A failure is counted for the server unless it is ours.
+pub(super) async fn reach(
+    core: &Core,
+    timer: &Timer,
+    pool: usize,
+    id: ServerId,
+    address: SocketAddr,
+) -> Result<Stream, (Problem, Retry)> {
+    let connected = upstream::connect(address, timer, core.patience.connect).await;
+    connected.map_err(|error| {
+        if is_exhaustion(&error) {
+            return (Problem::Exhausted(error), Retry::No);
+        }
+        core.counters.servers[id.0].error();
+        let server = core.name(pool, id);
+        let problem = if error.kind() == io::ErrorKind::TimedOut {
+            Problem::ConnectTimeout { server }
+        } else {
+            Problem::Unreachable { server, error }
+        };
+        (problem, Retry::NextServer)
+    })
+}
+
+/// Whether connecting failed because of us, not because of the server.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}

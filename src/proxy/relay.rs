@@ -1,0 +1,76 @@
+//! One client of a TCP frontend: the first server that can be connected to, and a tunnel between the two.
+//!
+//! Nothing is known of the protocol, so nothing can be answered: who cannot be served is disconnected with a reset,
+//! which no client takes for an answer.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::buffer::Buffer;
+use super::core::{Core, Door};
+use super::deadline::Timer;
+use super::pipe::Means;
+use super::problem::Problem;
+use super::reach::{Retry, reach};
+use super::stream::Stream;
+use super::tunnel::{Closed, Tunnel};
+use crate::pool::Tried;
+
+/// Serves a client until both sides have ended, or one has broken.
+pub(super) async fn serve(core: Rc<Core>, mut client: Stream, peer: SocketAddr, door: Rc<Door>) {
+    let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
+    let mut server = match connect(&core, &timer, &door).await {
+        Ok(server) => server,
+        Err(problem) => return refuse(&core, client, peer, &door, &problem),
+    };
+    if let Some(lifetime) = core.patience.lifetime {
+        timer.bound(lifetime);
+    }
+    timer.set(core.patience.tunnel);
+    let mut tunnel = Tunnel::new(Buffer::default(), Buffer::default());
+    let means = Means { buffers: &core.buffers, timer: &timer, patience: core.patience.tunnel };
+    let closed = poll_fn(|cx| tunnel.poll(cx, &mut client, &mut server, means)).await;
+    tunnel.release(&core.buffers);
+    // What broke off on one side must not look like an orderly end on the other.
+    if closed != Closed::Whole {
+        client.abort();
+        server.abort();
+    }
+}
+
+/// Disconnects a client because there are too many already.
+pub(super) fn turn_away(core: &Core, client: Stream, peer: SocketAddr, door: &Door) {
+    refuse(core, client, peer, door, &Problem::Full);
+}
+
+fn refuse(core: &Core, client: Stream, peer: SocketAddr, door: &Door, problem: &Problem) {
+    core.log_refusal(peer, problem);
+    let counter = &core.counters.frontends[door.frontend];
+    counter.request();
+    counter.error();
+    client.abort();
+}
+
+/// Connects to one server after the other until one accepts or none is left.
+async fn connect(core: &Core, timer: &Timer, door: &Door) -> Result<Stream, Problem> {
+    let mut tried = Tried::default();
+    let mut problem = Problem::NoServer;
+    while let Some((id, address)) = core.pick(door.pool, &tried) {
+        match reach(core, timer, door.pool, id, address).await {
+            Ok(server) => {
+                core.counters.servers[id.0].request();
+                core.counters.frontends[door.frontend].request();
+                return Ok(server);
+            }
+            Err((failed, Retry::No)) => return Err(failed),
+            Err((failed, Retry::NextServer)) => {
+                core.log_retry(&failed);
+                problem = failed;
+                tried.add(id);
+            }
+        }
+    }
+    Err(problem)
+}
