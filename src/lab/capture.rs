@@ -1,4 +1,4 @@
-//! What a host hears: adverts, ARP and neighbour advertisements on its card, stamped by the kernel.
+//! What a host hears: adverts, ARP and neighbour discovery on its card, stamped by the kernel.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -151,22 +151,23 @@ fn receive(socket: &OwnedFd, card: usize) -> Option<Frame> {
 const PACKET_OUTGOING: u8 = 4;
 
 /// Keeps the traffic's own packets out, and what this host floods the others with: takes ARP, VRRP and neighbour
-/// advertisements that came in. Classic BPF (`linux/filter.h`):
+/// discovery that came in. Classic BPF (`linux/filter.h`):
 /// (code, instructions to skip when true, when false, constant).
-const FILTER: [(u16, u8, u8, u32); 15] = [
+const FILTER: [(u16, u8, u8, u32); 16] = [
     (0x30, 0, 0, 0xFFFF_F004), // load SKF_AD_PKTTYPE
-    (0x15, 12, 0, 4),          // PACKET_OUTGOING: leave
+    (0x15, 13, 0, 4),          // PACKET_OUTGOING: leave
     (0x28, 0, 0, 12),          // load the half-word at 12: EtherType
-    (0x15, 9, 0, 0x0806),      // ARP: take
+    (0x15, 10, 0, 0x0806),     // ARP: take
     (0x15, 0, 2, 0x0800),      // IPv4:
     (0x30, 0, 0, 23),          //   load the byte at 23: protocol
-    (0x15, 6, 7, 112),         //   VRRP: take, otherwise leave
-    (0x15, 0, 6, 0x86dd),      // not IPv6: leave
+    (0x15, 7, 8, 112),         //   VRRP: take, otherwise leave
+    (0x15, 0, 7, 0x86dd),      // not IPv6: leave
     (0x30, 0, 0, 20),          //   load the byte at 20: next header
-    (0x15, 3, 0, 112),         //   VRRP: take
-    (0x15, 0, 3, 58),          //   not ICMPv6: leave
+    (0x15, 4, 0, 112),         //   VRRP: take
+    (0x15, 0, 4, 58),          //   not ICMPv6: leave
     (0x30, 0, 0, 54),          //   load the byte at 54: type
-    (0x15, 0, 1, 136),         //   not a neighbour advertisement: leave
+    (0x15, 1, 0, 135),         //   a neighbour solicitation: take
+    (0x15, 0, 1, 136),         //   not a neighbour advertisement either: leave
     (0x06, 0, 0, 0x0004_0000), // take
     (0x06, 0, 0, 0),           // leave
 ];

@@ -1,4 +1,4 @@
-//! What the capture understands of an Ethernet frame: VRRP adverts, ARP and neighbour advertisements.
+//! What the capture understands of an Ethernet frame: VRRP adverts, ARP and neighbour discovery.
 //!
 //! Reads the few bytes by itself instead of asking `vrrp::wire`: a test's eye must not share the mistakes of what it
 //! looks at.
@@ -29,6 +29,8 @@ pub enum Content {
     Arp(Arp),
     /// A neighbour advertisement of IPv6.
     Neighbour(NeighbourAdvert),
+    /// A neighbour solicitation of IPv6, for this address.
+    Solicitation(Ipv6Addr),
 }
 
 /// A VRRP advert as it is on the wire.
@@ -85,7 +87,17 @@ impl Frame {
     pub const fn advert(&self) -> Option<&Advert> {
         match &self.content {
             Content::Advert(advert) => Some(advert),
-            Content::Arp(_) | Content::Neighbour(_) => None,
+            Content::Arp(_) | Content::Neighbour(_) | Content::Solicitation(_) => None,
+        }
+    }
+
+    /// The address that the frame asks for, to know who has it: a neighbour solicitation, or an ARP request that
+    /// announces nothing.
+    pub fn question(&self) -> Option<IpAddr> {
+        match &self.content {
+            Content::Solicitation(target) => Some((*target).into()),
+            Content::Arp(arp) if !arp.reply && arp.sender != arp.target => Some(arp.target.into()),
+            Content::Arp(_) | Content::Advert(_) | Content::Neighbour(_) => None,
         }
     }
 
@@ -93,7 +105,7 @@ impl Frame {
     /// advertisement that replaces what is known.
     pub fn announcement(&self) -> Option<(IpAddr, Mac)> {
         match &self.content {
-            Content::Advert(_) => None,
+            Content::Advert(_) | Content::Solicitation(_) => None,
             Content::Arp(_) => self.gratuitous().map(|arp| (arp.sender.into(), arp.sender_mac)),
             Content::Neighbour(told) if told.overrides && !told.solicited => {
                 Some((told.target.into(), told.mac))
@@ -106,7 +118,7 @@ impl Frame {
     pub fn gratuitous(&self) -> Option<&Arp> {
         match &self.content {
             Content::Arp(arp) if arp.sender == arp.target => Some(arp),
-            Content::Arp(_) | Content::Advert(_) | Content::Neighbour(_) => None,
+            Content::Arp(_) | Content::Advert(_) | Content::Neighbour(_) | Content::Solicitation(_) => None,
         }
     }
 
@@ -174,6 +186,9 @@ fn parse_ipv6(bytes: &[u8]) -> Option<Content> {
         IPPROTO_VRRP => {
             parse_vrrp(outside, message, |n| Some(ip6(message, 8 + 16 * n)?.into())).map(Content::Advert)
         }
+        IPPROTO_ICMPV6 if message.first() == Some(&NEIGHBOUR_SOLICITATION) => {
+            ip6(message, 8).map(Content::Solicitation)
+        }
         IPPROTO_ICMPV6 => parse_neighbour(message).map(Content::Neighbour),
         _ => None,
     }
@@ -237,7 +252,8 @@ const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// RFC 4443 §1.
 const IPPROTO_ICMPV6: u8 = 58;
-/// RFC 4861 §4.4, §4.6.1.
+/// RFC 4861 §4.3, §4.4, §4.6.1.
+const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERT: u8 = 136;
 const TARGET_CARD: u8 = 2;
 /// RFC 9568 §5.1.1.4.

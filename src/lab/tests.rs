@@ -61,6 +61,29 @@ fn neighbour_advertisement_announces_when_nobody_asked_and_it_replaces_what_is_k
 }
 
 #[test]
+fn questions_name_the_address_that_is_asked_for() {
+    let vip = [0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    let mut bytes = vec![0x33, 0x33, 0xff, 0, 1, 0, 0, 0, 0x5e, 0, 2, 51, 0x86, 0xdd];
+    bytes.extend([0x60, 0, 0, 0, 0, 24, 58, 255]);
+    bytes.extend([[0; 16], [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 1, 0]].concat());
+    bytes.extend([135, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(vip);
+    let solicitation = Frame::parse(AT, &bytes).expect("a neighbour solicitation");
+    assert_eq!((solicitation.question(), solicitation.announcement()), (Some(vip.into()), None));
+    assert_eq!(Frame::parse(AT, &bytes[..77]), None);
+
+    let arp = |operation: u8, sender: [u8; 4]| {
+        let mut bytes = vec![0xff; 6];
+        bytes.extend([2, 0, 10, 77, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 10, 77, 0, 1]);
+        bytes.extend(sender);
+        bytes.extend([0, 0, 0, 0, 0, 0, 10, 77, 0, 100]);
+        Frame::parse(AT, &bytes).expect("ARP").question()
+    };
+    assert_eq!(arp(1, [0; 4]), Some([10, 77, 0, 100].into()));
+    assert_eq!([arp(1, [10, 77, 0, 100]), arp(2, [10, 77, 0, 1])], [None, None]);
+}
+
+#[test]
 fn arp_is_gratuitous_when_it_asks_for_its_own_sender() {
     let arp = |sender: u8, target: u8| {
         let mut bytes = vec![0xff; 6];
