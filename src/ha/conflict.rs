@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::event::{Alarm, Event};
 use crate::link::AlarmStatus;
-use crate::net::arp_watch::Claim;
+use crate::net::claim::Claim;
 use crate::vrrp::{AddressSet, Centis, Priority, Received, Role, Span, Time, Version, Vrid};
 
 use super::alarm::{Alarms, HOLD};

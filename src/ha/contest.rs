@@ -4,10 +4,10 @@
 //! One claim is a reason to announce, and no more: it may have been on its way when the role changed. Who claims again
 //! after our announcement is a duplicate. While there is one, the question is asked every second.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::net::arp::Mac;
-use crate::net::arp_watch::Claim;
+use crate::net::claim::Claim;
 use crate::vrrp::{Span, Time};
 
 /// After a takeover: when everybody has had time to hear it, a second after that, and when ports have left the spanning
@@ -52,7 +52,7 @@ pub(crate) enum Order {
 /// A claim with its first and its last moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
-    address: Ipv4Addr,
+    address: IpAddr,
     mac: Mac,
     first: Time,
     last: Time,

@@ -23,7 +23,7 @@ use super::conflict::Sight;
 use super::instance::Instance;
 use super::lag::Lag;
 use super::lookout::Lookout;
-use super::pace::Pacer;
+use super::pace::{Kind, Pacer, Packet};
 use super::perform::Hands;
 use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
@@ -132,7 +132,7 @@ impl Ha {
         select! {
             biased;
             ready = self.hands.wires.readable() => ready.map(|()| Wake::Packets),
-            claimed = self.hands.arp_watch.readable() => claimed.map(|()| Wake::Packets),
+            claimed = self.hands.claims.readable() => claimed.map(|()| Wake::Packets),
             rung = self.alarm.rings() => rung.map(|()| Wake::Timer),
             changed = self.watch.changed() => changed.map(|()| Wake::Network),
         }
@@ -350,14 +350,18 @@ impl Ha {
         if instance.machine.role() != Role::Active {
             self.pacer.cancel(position);
         } else if asked {
-            self.pacer.push(position, instance.router.addresses.len());
+            self.pacer.push(Kind::Announce, position, instance.router.addresses.len());
         }
     }
 
-    /// Announces what waits, as much as the pace allows.
+    /// Announces and asks what waits, as much as the pace allows.
     fn announce(&mut self) {
-        while let Some((position, address)) = self.pacer.take(clock::now()) {
-            self.hands.announce_one(&self.instances[position], address);
+        while let Some((kind, Packet { router, address })) = self.pacer.take(clock::now()) {
+            let instance = &self.instances[router];
+            match kind {
+                Kind::Announce => self.hands.announce_one(instance, address),
+                Kind::Probe => self.hands.probe_one(instance, address),
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod alarm;
+mod claims;
 mod conflict;
 mod contest;
 mod driver;

@@ -1,18 +1,18 @@
 //! Performs the effects of one router, in their order. One that fails comes back as a fault of the router.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use futures_util::future::join_all;
 
 use crate::config::{Garp, Router};
 use crate::event::Event;
 use crate::net::arp::{ArpSocket, Form};
-use crate::net::arp_watch::ArpWatch;
 use crate::net::ndp::NdpSocket;
 use crate::net::netlink::Netlink;
 use crate::vrrp::{Cidr, Effect, Priority};
 
+use super::claims::Claims;
 use super::instance::Instance;
 use super::wires::Wires;
 
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 32;
 pub(crate) struct Hands {
     pub(crate) wires: Wires,
     pub(crate) netlink: Netlink,
-    pub(crate) arp_watch: ArpWatch,
+    pub(crate) claims: Claims,
     arp: ArpSocket,
     ndp: NdpSocket,
 }
@@ -35,7 +35,7 @@ impl Hands {
         Ok(Self {
             wires: Wires::open(routers)?,
             netlink: Netlink::open()?,
-            arp_watch: ArpWatch::open(&v4_addresses(routers))?,
+            claims: Claims::open(routers)?,
             arp: ArpSocket::open()?,
             ndp: NdpSocket::open()?,
         })
@@ -96,14 +96,18 @@ impl Hands {
         }
     }
 
-    /// Asks the network who has the router's IPv4 addresses.
-    pub(crate) fn probe(&self, instance: &Instance) {
+    /// Asks the network who has one of the router's addresses.
+    pub(crate) fn probe_one(&self, instance: &Instance, position: usize) {
         let Some(link) = instance.link else { return };
-        for cidr in &instance.router.addresses {
-            let IpAddr::V4(address) = cidr.address else { continue };
-            if let Err(error) = self.arp.probe(link.index, link.mac, address) {
-                tracing::debug!("asking for {address} on {}: {error}", instance.router.interface);
-            }
+        let address = instance.router.addresses[position].address;
+        let asked = match (address, link.v6) {
+            (IpAddr::V4(address), _) => self.arp.probe(link.index, link.mac, address),
+            (IpAddr::V6(address), Some(source)) => self.ndp.probe(link.index, link.mac, source, address),
+            // A router with IPv6 addresses always has one.
+            (IpAddr::V6(_), None) => return,
+        };
+        if let Err(error) = asked {
+            tracing::debug!("asking for {address} on {}: {error}", instance.router.interface);
         }
     }
 
@@ -154,15 +158,6 @@ impl Hands {
             }
         }
     }
-}
-
-fn v4_addresses(routers: &[Router]) -> Vec<Ipv4Addr> {
-    let all = routers.iter().flat_map(|router| &router.addresses);
-    let v4 = all.filter_map(|cidr| match cidr.address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    });
-    v4.collect()
 }
 
 /// The gratuitous ARPs of one announcement, in this order.

@@ -1,22 +1,15 @@
 //! Who else says on the wire that one of some IPv4 addresses is theirs: a packet socket that hears ARP and nothing else.
 //!
-//! The kernel gives it what comes in and never what this host sends (packet(7): only ETH_P_ALL hears both ways). A
-//! filter drops every sender but those addresses, so that the chatter of a large network wakes nobody.
+//! A filter drops every sender but those addresses, so that the chatter of a large network wakes nobody.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::sys::socket::{LinkAddr, MsgFlags, recvmsg};
 use pnet::packet::ethernet::EtherTypes;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
-use super::arp::Mac;
 use super::bpf::{Assembler, Instruction, code};
-use super::watched::watched;
+use super::claim::Claim;
+use super::packet_watch::PacketWatch;
 
 /// Where a frame's ARP body begins, and in the frame the sender's protocol address (RFC 826).
 const BODY: usize = 14;
@@ -25,19 +18,10 @@ const SENDER: u32 = 28;
 /// is let in.
 const FILTERED: usize = 2_000;
 
-/// Someone says that an address is theirs: by asking, by answering, or unasked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// The hardware address it is said to be at.
-    pub mac: Mac,
-}
-
 /// A packet socket that only hears.
 #[derive(Debug)]
 pub struct ArpWatch {
-    fd: AsyncFd<OwnedFd>,
+    watch: PacketWatch,
 }
 
 impl ArpWatch {
@@ -46,12 +30,7 @@ impl ArpWatch {
     /// # Errors
     /// `PermissionDenied` without CAP_NET_RAW.
     pub fn open(addresses: &[Ipv4Addr]) -> io::Result<Self> {
-        let protocol = Protocol::from(i32::from(EtherTypes::Arp.0.to_be()));
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
-        socket.set_nonblocking(true)?;
-        let filter: Vec<_> = filter(addresses).into_iter().map(Instruction::for_kernel).collect();
-        socket.attach_filter(&filter)?;
-        Ok(Self { fd: watched(socket.into())? })
+        Ok(Self { watch: PacketWatch::open(EtherTypes::Arp, filter(addresses))? })
     }
 
     /// Waits until there may be a claim. May be dropped and called again.
@@ -59,7 +38,7 @@ impl ArpWatch {
     /// # Errors
     /// The reactor is gone.
     pub async fn readable(&self) -> io::Result<()> {
-        self.fd.readable().await.map(|mut guard| guard.retain_ready())
+        self.watch.readable().await
     }
 
     /// Takes one frame without waiting, with the index of the interface it came in on; `None` when there is none, and
@@ -69,21 +48,8 @@ impl ArpWatch {
     /// What recvmsg(2) says, for instance `ENETDOWN` when an interface went down.
     pub fn receive(&self) -> io::Result<Option<(u32, Option<Claim>)>> {
         let mut frame = [0; 64];
-        let mut buffers = [IoSliceMut::new(&mut frame)];
-        let fd = self.fd.get_ref().as_raw_fd();
-        let message = match recvmsg::<LinkAddr>(fd, &mut buffers, None, MsgFlags::MSG_DONTWAIT) {
-            Ok(message) => message,
-            Err(Errno::EAGAIN) => {
-                let empty = |_: &OwnedFd| -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) };
-                let _would_block = self.fd.try_io(Interest::READABLE, empty);
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let interface = message.address.map_or(0, |from| from.ifindex());
-        let length = message.bytes;
-        let claim = frame.get(..length).and_then(claim);
-        Ok(Some((u32::try_from(interface).unwrap_or(0), claim)))
+        let received = self.watch.receive(&mut frame)?;
+        Ok(received.map(|(interface, length)| (interface, frame.get(..length).and_then(claim))))
     }
 }
 
@@ -101,7 +67,7 @@ pub fn claim(frame: &[u8]) -> Option<Claim> {
     }
     let mac = *arp.get(8..)?.first_chunk()?;
     let address = Ipv4Addr::from(*arp.get(14..)?.first_chunk::<4>()?);
-    (!address.is_unspecified()).then_some(Claim { address, mac })
+    (!address.is_unspecified()).then_some(Claim { address: address.into(), mac })
 }
 
 /// Takes frames whose sender is one of `addresses`.
@@ -123,7 +89,7 @@ fn filter(addresses: &[Ipv4Addr]) -> Vec<Instruction> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::arp::{Form, gratuitous, probe};
+    use super::super::arp::{Form, Mac, gratuitous, probe};
     use super::super::bpf::run;
     use super::*;
 
@@ -134,7 +100,7 @@ mod tests {
     #[test]
     fn announcements_and_answers_are_claims_and_probes_are_none() {
         for form in [Form::Request, Form::Reply] {
-            assert_eq!(claim(&gratuitous(MAC, VIP, form)), Some(Claim { address: VIP, mac: MAC }));
+            assert_eq!(claim(&gratuitous(MAC, VIP, form)), Some(Claim { address: VIP.into(), mac: MAC }));
         }
         assert_eq!(claim(&probe(MAC, VIP)), None);
         for (place, byte) in [(12, 9), (15, 6), (17, 6), (18, 8), (19, 16), (20, 1), (21, 0), (21, 3)] {
@@ -173,7 +139,7 @@ mod tests {
             let mut frame = gratuitous(MAC, VIP, Form::Reply);
             frame[..12].copy_from_slice(&head);
             frame[32..].copy_from_slice(&target);
-            prop_assert_eq!(claim(&frame), Some(Claim { address: VIP, mac: MAC }));
+            prop_assert_eq!(claim(&frame), Some(Claim { address: VIP.into(), mac: MAC }));
         }
     }
 }

@@ -5,11 +5,14 @@
 pub mod arp;
 pub mod arp_watch;
 mod bpf;
+pub mod claim;
 pub mod clock;
 pub mod files;
 pub mod listen;
 pub mod ndp;
+pub mod ndp_watch;
 pub mod netlink;
+mod packet_watch;
 pub mod parent;
 pub mod pidfd;
 pub mod ping;

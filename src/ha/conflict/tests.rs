@@ -8,7 +8,7 @@ use super::*;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
-const THEIRS: Claim = Claim { address: VIP, mac: [2, 0, 10, 77, 0, 66] };
+const THEIRS: Claim = Claim { address: IpAddr::V4(VIP), mac: [2, 0, 10, 77, 0, 66] };
 
 fn at_ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(1_000_000 + ms)

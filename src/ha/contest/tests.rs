@@ -1,8 +1,11 @@
 //! What an Active does about others that answer for its addresses.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 
-const THEIRS: Claim = Claim { address: Ipv4Addr::new(10, 77, 0, 100), mac: [2, 0, 10, 77, 0, 66] };
+const THEIRS: Claim =
+    Claim { address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 100)), mac: [2, 0, 10, 77, 0, 66] };
 
 fn at_ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(1_000_000 + ms)

@@ -5,6 +5,7 @@
 use super::{BATCH, Ha};
 use crate::ha::conflict::Sight;
 use crate::ha::instance::Instance;
+use crate::ha::pace::Kind;
 use crate::net::clock;
 use crate::vrrp::{Input, Received, Time};
 
@@ -13,12 +14,12 @@ impl Ha {
     pub(super) async fn drain_claims(&mut self) {
         let now = clock::now();
         for _ in 0..BATCH {
-            let (interface, claim) = match self.hands.arp_watch.receive() {
+            let (interface, claim) = match self.hands.claims.receive() {
                 Ok(Some((interface, Some(claim)))) => (interface, claim),
                 Ok(Some((_, None))) => continue,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::debug!("ARP socket: {error}");
+                    tracing::debug!("ARP or ND socket: {error}");
                     continue;
                 }
             };
@@ -47,7 +48,7 @@ impl Ha {
         let instance = &mut self.instances[position];
         let asks = instance.conflicts.handle(now, clock::wall_ms(), sight, &mut self.events);
         if asks.probe {
-            self.hands.probe(instance);
+            self.pacer.push(Kind::Probe, position, instance.router.addresses.len());
         }
         self.agenda.set(position, instance.deadline());
         if asks.defend {
