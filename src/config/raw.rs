@@ -60,6 +60,7 @@ pub(super) struct Router {
     pub(super) notify: Option<Field<Hook>>,
     pub(super) garp: Option<Garp>,
     pub(super) garp_refresh: Option<Option<Span>>,
+    pub(super) verify: Option<bool>,
 }
 
 /// A `[[frontend]]`.
@@ -138,6 +139,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         notify: track::read::notify(&mut table),
         garp: table.or("garp", Garp::Request, value::garp),
         garp_refresh: table.or("garp_refresh", Some(Router::GARP_REFRESH), value::garp_refresh),
+        verify: table.or("verify", true, value::verify),
     };
     table.finish();
     Some(router)

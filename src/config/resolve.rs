@@ -256,6 +256,7 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         notify: router.notify?.map(Spanned::into_inner),
         garp: router.garp?,
         garp_refresh: router.garp_refresh?,
+        verify: router.verify?,
     })
 }
 

@@ -49,6 +49,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         let refresh =
             router.garp_refresh.map_or("off".to_owned(), |every| duration_text(every.as_duration()));
         writeln!(out, "garp            = \"{garp}\"\ngarp_refresh    = \"{refresh}\"")?;
+        writeln!(out, "verify          = \"{}\"", if router.verify { "on" } else { "off" })?;
         writeln!(out, "start_delay     = \"{}\"", duration_text(router.start_delay.as_duration()))?;
         writeln!(out, "hold_down       = \"{}\"", duration_text(router.hold_down.as_duration()))?;
         if let Some(auth) = &router.auth {

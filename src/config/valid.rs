@@ -75,6 +75,8 @@ pub struct Router {
     pub garp: Garp,
     /// How often it announces them again though nothing has happened; `None`: never. Default 60 s.
     pub garp_refresh: Option<Span>,
+    /// Whether the Active asks the network who else answers for its addresses. Default yes.
+    pub verify: bool,
 }
 
 /// `auth` of a `[[vrrp]]`.

@@ -185,6 +185,11 @@ pub(super) fn garp_refresh(value: &DeValue<'_>) -> Result<Option<Span>, Wrong> {
     Ok(Some(Span::from_micros(u64::try_from(every.as_micros()).unwrap_or(u64::MAX))))
 }
 
+/// Whether the network is asked who else answers for the addresses.
+pub(super) fn verify(value: &DeValue<'_>) -> Result<bool, Wrong> {
+    Ok(one_of(value, &["on", "off"], &[])? == "on")
+}
+
 /// A password of version 2: one to eight bytes, filled up with zeros (RFC 2338 §5.3.6.2).
 pub(super) fn password(value: &DeValue<'_>) -> Result<Password, Wrong> {
     let bytes = text(value)?.as_bytes();

@@ -23,6 +23,8 @@ pub(crate) struct Ours {
     pub(crate) interval: Centis,
     /// The addresses, IPv4 and IPv6.
     pub(crate) addresses: [AddressSet; 2],
+    /// Whether the network may be asked who has them.
+    pub(crate) verify: bool,
 }
 
 /// Who sent an advert.
@@ -77,7 +79,7 @@ pub(crate) struct Conflicts {
 
 impl Conflicts {
     pub(crate) fn new(ours: Ours) -> Self {
-        let (contest, alarms) = (Contest::default(), Alarms::default());
+        let (contest, alarms) = (Contest::new(ours.verify), Alarms::default());
         Self { ours, active: false, contest, rival: None, alarms }
     }
 
@@ -186,7 +188,8 @@ impl Conflicts {
 fn duplicate(Claim { address, mac: [a, b, c, d, e, f] }: Claim) -> String {
     format!(
         "the host at {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} answers for {address} as well: find it by that \
-         address in the switch's table and take {address} off it; until then it is announced again and again"
+         address in the switch's table and take {address} off it; until then it is announced again and again (a router \
+         that answers for every address, as proxy ARP does, is no mistake there: set verify = \"off\")"
     )
 }
 

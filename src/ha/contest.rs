@@ -1,5 +1,5 @@
-//! Whether anyone else answers for the addresses of an Active: asked after a takeover and every minute from then on,
-//! and heard at any time. Pure.
+//! Whether anyone else answers for the addresses of an Active: asked after a takeover and every minute from then on
+//! unless that is switched off, and heard at any time. Pure.
 //!
 //! One claim is a reason to announce, and no more: it may have been on its way when the role changed. Who claims again
 //! after our announcement is a duplicate. While there is one, the question is asked every second.
@@ -59,20 +59,31 @@ struct Known {
 }
 
 /// One router's doubts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Contest {
-    /// When the question is asked next; `None` while the router is not Active.
+    /// Whether the question may be asked: where somebody answers for every address, it says nothing.
+    asks: bool,
+    active: bool,
+    /// When it is asked next.
     probe_at: Option<Time>,
     asked: usize,
     claims: Vec<Known>,
 }
 
 impl Contest {
+    /// Of a router that is not Active. One that never `asks` only listens.
+    pub(crate) const fn new(asks: bool) -> Self {
+        Self { asks, active: false, probe_at: None, asked: 0, claims: Vec::new() }
+    }
+
     /// The only door: appends to `out` what is to be done.
     pub(crate) fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Order>) {
         match input {
-            Input::Began => *self = Self { probe_at: Some(now + PROBES[0]), asked: 0, claims: Vec::new() },
-            Input::Ended => *self = Self::default(),
+            Input::Began => {
+                let probe_at = self.asks.then(|| now + PROBES[0]);
+                *self = Self { active: true, probe_at, ..Self::new(self.asks) };
+            }
+            Input::Ended => *self = Self::new(self.asks),
             Input::Claimed(claim) => self.claimed(now, claim, out),
             Input::Timer => self.ask(now, out),
         }
@@ -84,7 +95,9 @@ impl Contest {
     }
 
     fn claimed(&mut self, now: Time, claim: Claim, out: &mut Vec<Order>) {
-        let Some(probe_at) = &mut self.probe_at else { return };
+        if !self.active {
+            return;
+        }
         out.push(Order::Defend);
         self.claims.retain(|known| now.since(known.last) < MEMORY);
         let same = |known: &&mut Known| (known.address, known.mac) == (claim.address, claim.mac);
@@ -94,7 +107,7 @@ impl Contest {
                 out.push(Order::Duplicate(claim));
             }
         } else {
-            *probe_at = (*probe_at).min(now + DOUBT);
+            self.probe_at = self.probe_at.map(|at| at.min(now + DOUBT));
             if self.claims.len() == CLAIMS {
                 self.claims.remove(0);
             }

@@ -50,6 +50,7 @@ fn ours(router: &Router) -> Ours {
         version: router.version,
         interval: router.advert_interval,
         addresses: [Family::V4, Family::V6].map(|family| AddressSet::of(addresses(), family)),
+        verify: router.verify,
     }
 }
 

@@ -160,6 +160,12 @@ fn announcing_is_read() {
         "vrid = 51\ngarp = \"requests\"",
         "\"requests\": `requests` is not known here; did you mean \"request\"?",
     );
+    assert!(router("").verify && router("verify = \"on\"").verify && !router("verify = \"off\"").verify);
+    assert_problem(
+        vrid,
+        "vrid = 51\nverify = \"offf\"",
+        "\"offf\": `offf` is not known here; did you mean \"off\"?",
+    );
 }
 
 #[test]

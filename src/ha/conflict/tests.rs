@@ -47,7 +47,7 @@ impl Bench {
         let vrid = Vrid::new(51).expect("not zero");
         let addresses = [listing(&[VIP]), AddressSet::default()];
         let (router, version, interval) = ("web".to_owned(), Version::V3, centis(10));
-        let ours = Ours { router, vrid, version, interval, addresses };
+        let ours = Ours { router, vrid, version, interval, addresses, verify: true };
         let mut bench = Self { conflicts: Conflicts::new(ours), events: Vec::new() };
         bench.see(0, &Sight::Role(Role::Active));
         bench

@@ -13,7 +13,7 @@ fn at_ms(ms: u64) -> Time {
 
 /// An Active since `at_ms(0)`.
 fn active() -> Contest {
-    let mut contest = Contest::default();
+    let mut contest = Contest::new(true);
     assert_eq!(tell(&mut contest, 0, Input::Began), []);
     contest
 }
@@ -75,7 +75,7 @@ fn one_claim_is_answered_and_no_duplicate() {
 
 #[test]
 fn who_is_not_active_has_nothing_to_defend() {
-    let mut contest = Contest::default();
+    let mut contest = Contest::new(true);
     for _ in 0..2 {
         assert_eq!(contest.deadline(), None);
         assert_eq!(tell(&mut contest, 0, Input::Claimed(THEIRS)), []);
@@ -83,6 +83,19 @@ fn who_is_not_active_has_nothing_to_defend() {
         contest = active();
         tell(&mut contest, 1, Input::Ended);
     }
+}
+
+#[test]
+fn who_must_not_ask_still_hears_and_answers_what_others_say() {
+    let mut contest = Contest::new(false);
+    tell(&mut contest, 0, Input::Began);
+    assert_eq!((contest.deadline(), tell(&mut contest, 60_000, Input::Timer)), (None, vec![]));
+    assert_eq!(tell(&mut contest, 61_000, Input::Claimed(THEIRS)), [Order::Defend]);
+    assert_eq!(contest.deadline(), None, "no question whether it is meant");
+    let again = tell(&mut contest, 62_000, Input::Claimed(THEIRS));
+    assert_eq!(again, [Order::Defend, Order::Duplicate(THEIRS)]);
+    tell(&mut contest, 63_000, Input::Ended);
+    assert_eq!(tell(&mut contest, 63_001, Input::Claimed(THEIRS)), []);
 }
 
 #[test]
