@@ -16,6 +16,11 @@ fn authentication() {
     assert!(each("auth", checks::auth) >= 20);
 }
 
+#[test]
+fn claims_of_addresses() {
+    assert!(each("claim", checks::claim) >= 20);
+}
+
 /// Runs `check` over every seed of a target and says how many there were.
 fn each(target: &str, check: fn(&[u8])) -> usize {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/fuzz/corpus").join(target);

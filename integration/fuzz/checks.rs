@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use vipd::net::arp::{Form, gratuitous};
+use vipd::net::claim::Claim;
+use vipd::net::{arp_watch, ndp, ndp_watch};
 use vipd::vrrp::auth::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, Utc, Window};
 use vipd::vrrp::wire::{self, Path};
 use vipd::vrrp::{
@@ -100,4 +103,33 @@ fn signed_like(
     let [_, _, _, _, a, b, c, d, e, f, g, h, ..] = trailer;
     let then = Utc { seconds: u32::from_be_bytes([a, b, c, d]), fraction: u16::from_be_bytes([e, f]) };
     (0..=u16::from_be_bytes([g, h])).map(|_| sender.sign(then, binding, pdu)).last().flatten()
+}
+
+/// A frame of ARP or of neighbour discovery. What it claims is in it, is an address that a host can have, and is what
+/// an announcement of the same says.
+pub(crate) fn claim(frame: &[u8]) {
+    let (arp, ndp) = (arp_watch::claim(frame), ndp_watch::claim(frame));
+    assert!(arp.is_none() || ndp.is_none(), "one frame, one family");
+    let Some(claimed) = arp.or(ndp) else { return };
+    let Claim { address, mac } = claimed;
+    let there = |wanted: &[u8]| frame.windows(wanted.len()).any(|bytes| bytes == wanted);
+    assert!(!address.is_unspecified() && there(&mac));
+    let again = match address {
+        IpAddr::V4(address) => {
+            assert!(there(&address.octets()));
+            arp_watch::claim(&gratuitous(mac, address, Form::Reply))
+        }
+        IpAddr::V6(address) => {
+            assert!(there(&address.octets()) && !address.is_multicast());
+            ndp_watch::claim(&announced(&ndp::unsolicited(mac, address), address))
+        }
+    };
+    assert_eq!(again, Some(claimed));
+}
+
+/// The frame of an announcement over IPv6.
+fn announced(message: &[u8; 32], source: Ipv6Addr) -> Vec<u8> {
+    let all_nodes = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 1);
+    let header = [0x86, 0xDD, 0x60, 0, 0, 0, 0, 32, 58, 255];
+    [&[0; 12][..], &header, &source.octets(), &all_nodes.octets(), message].concat()
 }
