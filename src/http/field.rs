@@ -11,6 +11,8 @@ pub(super) enum Field {
     ForwardedProto,
     Host,
     TransferEncoding,
+    /// Content-Length or Transfer-Encoding with `_`: gateways to applications read it as `-` (RFC 3875 §4.1.18).
+    Lookalike,
     /// Only for the next hop, and of no use to us: Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade
     /// (RFC 9110 §7.6.1).
     Hop,
@@ -30,10 +32,12 @@ impl Field {
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             14 if is("content-length") => Self::ContentLength,
+            14 if is("content_length") => Self::Lookalike,
             15 if is("x-forwarded-for") => Self::ForwardedFor,
             16 if is("x-forwarded-host") => Self::ForwardedHost,
             16 if is("proxy-connection") => Self::Hop,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("transfer_encoding") => Self::Lookalike,
             17 if is("x-forwarded-proto") => Self::ForwardedProto,
             _ => Self::Other,
         }

@@ -132,6 +132,7 @@ impl Common {
                 Field::ContentLength => common.length = Some(length(header.value)?),
                 Field::TransferEncoding if coding.is_some() => return Err(Malformed::TransferEncoding),
                 Field::TransferEncoding => coding = Some(header.value),
+                Field::Lookalike => return Err(Malformed::Lookalike),
                 Field::Connection => closes |= common.connection(header.value),
                 Field::Expect
                 | Field::Host
@@ -209,11 +210,18 @@ fn target<'b>(method: &str, target: &'b str) -> Result<(Option<&'b [u8]>, Option
     }
     let rest = &target[scheme + 3..];
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    // An origin form begins with a slash; `http://host?query` has none to pass on.
-    if authority.is_empty() || !is_host(authority.as_bytes()) || path.starts_with('?') {
+    if authority.is_empty() || authority.starts_with(':') || !is_host(authority.as_bytes()) {
         return Err(Malformed::Target);
     }
-    Ok((Some(authority.as_bytes()), Some(if path.is_empty() { "/" } else { path })))
+    // "If a proxy receives an OPTIONS request with an absolute-form of request-target in which the URI has an empty
+    // path and no query component, then the last proxy on the request chain MUST send a request-target of "*""
+    // (RFC 9112 §3.2.4).
+    let path = match path {
+        "" if method == "OPTIONS" => "*",
+        "" => "/",
+        path => path,
+    };
+    Ok((Some(authority.as_bytes()), Some(path)))
 }
 
 fn host<'b>(headers: &[Header<'b>]) -> Result<Option<&'b [u8]>, Malformed> {
@@ -230,8 +238,20 @@ fn host<'b>(headers: &[Header<'b>]) -> Result<Option<&'b [u8]>, Malformed> {
     Ok(host)
 }
 
-/// A name, an IPv4 address or an IPv6 address in brackets, with or without a port. Nothing in it can be taken for
-/// the end of an authority, a list or user information.
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2): a name, an IPv4 address or an IPv6 address in brackets. Nothing in it can be
+/// taken for the end of an authority, a list or user information.
 fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(b))
+    let named = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(b);
+    let literal = |b: &u8| b.is_ascii_hexdigit() || b":.".contains(b);
+    let (host, port) = match value.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = memchr::memchr(b']', rest) else { return false };
+            (end > 0 && rest[..end].iter().all(literal), &rest[end + 1..])
+        }
+        None => {
+            let (name, port) = value.split_at(memchr::memchr(b':', value).unwrap_or(value.len()));
+            (name.iter().all(named), port)
+        }
+    };
+    host && (port.is_empty() || port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit))
 }

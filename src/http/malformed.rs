@@ -41,6 +41,8 @@ pub enum Malformed {
     ContentLengthTwice,
     /// Both Content-Length and Transfer-Encoding.
     LengthAndCoding,
+    /// Content_Length or Transfer_Encoding, which applications behind a gateway cannot tell from the real one.
+    Lookalike,
     /// Transfer-Encoding in a message of HTTP/1.0, which does not know it.
     CodingInOldVersion,
     /// Transfer-Encoding whose last coding is not one plain `chunked`.
@@ -93,6 +95,7 @@ impl Malformed {
             | Self::ContentLength
             | Self::ContentLengthTwice
             | Self::LengthAndCoding
+            | Self::Lookalike
             | Self::CodingInOldVersion
             | Self::TransferEncoding
             | Self::Switched
@@ -125,6 +128,7 @@ impl fmt::Display for Malformed {
             Self::ContentLength => "Content-Length is not one decimal number",
             Self::ContentLengthTwice => "more than one Content-Length",
             Self::LengthAndCoding => "both Content-Length and Transfer-Encoding",
+            Self::Lookalike => "a header's name is one of framing with `_` for `-`",
             Self::CodingInOldVersion => "Transfer-Encoding in HTTP/1.0",
             Self::TransferEncoding => "Transfer-Encoding is not one final chunked",
             Self::UnknownCoding => "a transfer coding other than chunked",

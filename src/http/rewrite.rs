@@ -23,7 +23,10 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
     let mut runs = Runs { head: request.bytes, from: 0, out };
     if request.version == Version::Http10 || facts.path.is_some() {
         runs.from = runs.offset(request.headers.first());
-        let line = [request.method, " ", facts.path.unwrap_or(request.target), " HTTP/1.1\r\n"];
+        let target = facts.path.unwrap_or(request.target);
+        // An origin form begins with a slash, which `http://host?query` may leave out (RFC 9112 §3.2.1).
+        let slash = if target.starts_with('?') { "/" } else { "" };
+        let line = [request.method, " ", slash, target, " HTTP/1.1\r\n"];
         line.iter().for_each(|part| runs.out.extend_from_slice(part.as_bytes()));
     }
     // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation"
@@ -45,6 +48,7 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
             | Field::ForwardedHost
             | Field::ForwardedProto
             | Field::Hop
+            | Field::Lookalike
             | Field::TransferEncoding => false,
         };
         if !keep {
@@ -107,7 +111,7 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
     for (at, header) in response.headers.iter().enumerate() {
         let keep = match Field::of(header.name) {
             Field::ContentLength => facts.keeps_length,
-            Field::Connection | Field::Hop | Field::TransferEncoding => false,
+            Field::Connection | Field::Hop | Field::Lookalike | Field::TransferEncoding => false,
             Field::Expect
             | Field::ForwardedFor
             | Field::ForwardedHost

@@ -85,6 +85,18 @@ fn an_absolute_target_wins_over_host() {
 }
 
 #[test]
+fn an_absolute_target_without_a_path_gets_one() {
+    let first = |line: &str| {
+        let head = forwarded(&format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n")).expect("it is well-formed");
+        head.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(first("GET http://real?a=b"), "GET /?a=b HTTP/1.1");
+    assert_eq!(first("OPTIONS http://real"), "OPTIONS * HTTP/1.1");
+    assert_eq!(first("OPTIONS http://real/"), "OPTIONS / HTTP/1.1");
+    assert_eq!(first("GET http://[2001:db8::1]:80/"), "GET / HTTP/1.1");
+}
+
+#[test]
 fn an_old_client_without_host_gets_the_address_it_connected_to() {
     assert_eq!(
         forwarded("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"),
@@ -186,6 +198,15 @@ fn what_two_readers_could_take_differently_is_refused() {
         ("GET a HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
         ("GET * HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
         ("GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
+        ("GET / HTTP/1.1\r\nHost: h:x\r\n\r\n", Malformed::Host),
+        ("GET / HTTP/1.1\r\nHost: h:1:2\r\n\r\n", Malformed::Host),
+        ("GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", Malformed::Host),
+        ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", Malformed::Host),
+        ("GET / HTTP/1.1\r\nHost: []\r\n\r\n", Malformed::Host),
+        ("GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", Malformed::Host),
+        ("POST / HTTP/1.1\r\nHost: h\r\nContent_Length: 1\r\n\r\n", Malformed::Lookalike),
+        ("POST / HTTP/1.1\r\nHost: h\r\ntransfer_Encoding: chunked\r\n\r\n", Malformed::Lookalike),
+        ("GET http://:80/ HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
         ("GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
         ("GET http://u@h/a HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Target),
         ("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", Malformed::Connect),
