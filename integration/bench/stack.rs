@@ -10,7 +10,7 @@ use std::{env, fmt, fs, io, thread};
 
 use arc_swap::ArcSwap;
 use vipd::config::{Frontend, Limits};
-use vipd::pool::{Rotation, Server, ServerId, Snapshot, Turn};
+use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Settings};
 
 use crate::proc_file;
@@ -229,9 +229,9 @@ fn answers(address: SocketAddr) -> Result<(), Failure> {
 pub(crate) fn serve(servers: &str) -> ExitCode {
     let servers: Vec<_> = servers.split(',').filter_map(|address| address.parse().ok()).collect();
     let count = servers.len();
-    let server = |(at, address)| Server { id: ServerId(at), name: format!("app{at}"), address, weight: 1 };
+    let server = |(at, address)| Server::new(ServerId(at), format!("app{at}"), address, 1);
     let servers = servers.into_iter().enumerate().map(server).collect();
-    let snapshot = Snapshot::new(vec![Rotation::new(servers, Arc::new(Turn::new()))]);
+    let snapshot = Snapshot::new([Rotation::new(servers, Rule::default(), Arc::new(Turn::new()))]);
     let settings = Settings {
         frontends: vec![Frontend {
             name: "web".into(),

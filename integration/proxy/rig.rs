@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 use vipd::config::{Frontend, Limits, Mode};
-use vipd::pool::{Rotation, Server, ServerId, Snapshot, Turn};
+use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Count, Proxy, Settings};
 
 /// What a test waits at most for bytes that must come.
@@ -51,33 +51,39 @@ pub(crate) fn rig_with(servers: &[SocketAddr], limits: Limits, threads: usize) -
 }
 
 pub(crate) fn rig_weighted(servers: &[(SocketAddr, u16)], limits: Limits, threads: usize) -> Rig {
-    start(Mode::Http, servers, limits, threads)
+    rig_of(snapshot(servers), web(), limits, threads)
 }
 
 /// One core with a frontend that speaks `mode`.
 pub(crate) fn rig_in(mode: Mode, servers: &[SocketAddr], limits: Limits) -> Rig {
     let weighted: Vec<_> = servers.iter().map(|address| (*address, 1)).collect();
-    start(mode, &weighted, limits, 1)
+    rig_of(snapshot(&weighted), Frontend { mode, ..web() }, limits, 1)
 }
 
-fn start(mode: Mode, servers: &[(SocketAddr, u16)], limits: Limits, threads: usize) -> Rig {
-    let pools = Arc::new(ArcSwap::from_pointee(snapshot(servers)));
+/// A frontend on a free port, with the first pool.
+pub(crate) fn web() -> Frontend {
     let bind = vec![([127, 0, 0, 1], 0).into()];
-    let frontend = Frontend { name: "web".into(), bind, mode, ..Frontend::default() };
-    let settings = Settings { frontends: vec![frontend], limits, threads, servers: servers.len() };
+    Frontend { name: "web".into(), bind, ..Frontend::default() }
+}
+
+pub(crate) fn rig_of(snapshot: Snapshot, frontend: Frontend, limits: Limits, threads: usize) -> Rig {
+    let ids = snapshot.pools().iter().flat_map(|pool| pool.servers()).map(|server| server.id.0 + 1);
+    let servers = ids.max().unwrap_or(0);
+    let pools = Arc::new(ArcSwap::from_pointee(snapshot));
+    let settings = Settings { frontends: vec![frontend], limits, threads, servers };
     let proxy = proxy::start(settings, Arc::clone(&pools)).expect("loopback can be listened on");
     Rig { address: proxy.addresses()[0][0], proxy, pools }
 }
 
 pub(crate) fn snapshot(servers: &[(SocketAddr, u16)]) -> Snapshot {
-    let server = |(at, (address, weight)): (usize, &(SocketAddr, u16))| Server {
-        id: ServerId(at),
-        name: format!("app{}", at + 1),
-        address: *address,
-        weight: *weight,
+    Snapshot::new([pool(servers, Rule::default())])
+}
+
+pub(crate) fn pool(servers: &[(SocketAddr, u16)], rule: Rule) -> Rotation {
+    let server = |(at, (address, weight)): (usize, &(SocketAddr, u16))| {
+        Server::new(ServerId(at), format!("app{}", at + 1), *address, *weight)
     };
-    let servers = servers.iter().enumerate().map(server).collect();
-    Snapshot::new(vec![Rotation::new(servers, Arc::new(Turn::new()))])
+    Rotation::new(servers.iter().enumerate().map(server).collect(), rule, Arc::new(Turn::new()))
 }
 
 impl Rig {

@@ -9,6 +9,7 @@
 
 mod address;
 mod auth;
+mod balance;
 mod identify;
 mod lint;
 mod nearest;
@@ -27,6 +28,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use balance::{Balance, HashKey};
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;
 pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_column};

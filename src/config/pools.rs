@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address;
+use super::balance::{self, Balance};
 use super::problem::Problems;
 use super::table::{Field, Table};
 use super::valid::{Check, CheckKind};
@@ -15,6 +16,7 @@ use super::value::{self, of_text};
 /// A `[[pool]]`.
 pub(super) struct Pool {
     pub(super) name: Field<String>,
+    pub(super) balance: Option<Balance>,
     /// `None` when it is wrong, `Some(None)` when the pool has no checks.
     pub(super) check: Option<Field<Check>>,
     pub(super) servers: Vec<Server>,
@@ -33,7 +35,7 @@ const SERVER: &str = "server = [{ name = \"app1\", address = \"10.77.0.11:8080\"
 pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Pool> {
     let mut table = Table::open("[[pool]]", value, problems)?;
     let name = table.required("name", "name = \"app\"", value::name);
-    table.or("balance", (), value::only("round-robin", &LATER_BALANCE));
+    let balance = table.or("balance", Balance::default(), balance::balance);
     let check = match table.entry("check") {
         Some(value) => check(value, table.problems).map(|check| Some(Spanned::new(value.span(), check))),
         None => Some(None),
@@ -41,11 +43,8 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let servers = table.array("server", SERVER).unwrap_or_default();
     let servers = servers.iter().filter_map(|value| server(value, table.problems)).collect();
     table.finish();
-    Some(Pool { name, check, servers })
+    Some(Pool { name, balance, check, servers })
 }
-
-const LATER_BALANCE: [&str; 6] =
-    ["least-connections", "leastconn", "source", "hash", "random", "consistent-hash"];
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {
     let mut table = Table::open("a server", value, problems)?;

@@ -272,6 +272,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
 fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
     Some(valid::Pool {
         name: plain(pool.name)?,
+        balance: pool.balance?,
         check: pool.check?.map(Spanned::into_inner),
         servers: pool.servers.into_iter().map(valid_server).collect::<Option<_>>()?,
     })

@@ -66,7 +66,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "mode = \"{mode}\"\npool = {:?}\n", config.pools[frontend.pool].name)?;
     }
     for pool in &config.pools {
-        writeln!(out, "[[pool]]\nname    = {:?}\nbalance = \"round-robin\"", pool.name)?;
+        writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;
         if let Some(check) = &pool.check {
             writeln!(out, "check   = {}", check_text(check))?;
         }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::balance::Balance;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -143,6 +144,8 @@ pub struct Frontend {
 pub struct Pool {
     /// Its name, unique in the file.
     pub name: String,
+    /// How it spreads requests. Default round robin.
+    pub balance: Balance,
     /// How its servers are checked; `None` means that they are taken to be up.
     pub check: Option<Check>,
     /// Its servers, in the order of the file; never empty.

@@ -204,14 +204,6 @@ pub(super) fn password(value: &DeValue<'_>) -> Result<Password, Wrong> {
     Ok(password)
 }
 
-/// The decoder of a key that has one value in this release, and `later` ones.
-pub(super) fn only(
-    now: &'static str,
-    later: &'static [&'static str],
-) -> impl Fn(&DeValue<'_>) -> Result<(), Wrong> {
-    move |value| one_of(value, &[now], later).map(|_| ())
-}
-
 /// The request target of a check (RFC 9112 §3.2.1, origin-form).
 pub(super) fn path(value: &DeValue<'_>) -> Result<String, Wrong> {
     let path = text(value)?;

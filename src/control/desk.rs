@@ -176,7 +176,7 @@ impl Watched {
             Some(check) => (Health::new(check.rise, check.fall), "not checked yet"),
             None => (Health::unchecked(), "its pool has no checks"),
         };
-        let server = Server { id, name: server.name.clone(), address: server.address, weight: server.weight };
+        let server = Server::new(id, &server.name, server.address, server.weight);
         Self { server, health, since_ms: wall_ms, reason: reason.into(), failing: false, passed: None }
     }
 

@@ -15,6 +15,7 @@
 
 mod client;
 mod desk;
+mod publish;
 mod task;
 
 use std::fmt;
@@ -78,7 +79,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     runtime.block_on(async {
         let signals = task::Signals::new().map_err(Error::Kernel)?;
         let desk = desk::Desk::new(&config, clock::now(), clock::wall_ms());
-        let publisher = task::Publisher::new(&desk);
+        let publisher = publish::Publisher::new(&config, &desk);
         let proxy = proxy::start(settings(&config), publisher.snapshot()).map_err(Error::Start)?;
         let node = config.nodes.get(node).map_or("?", |node| node.name.as_str());
         tracing::info!("{node}: the proxy listens on every address of every frontend");

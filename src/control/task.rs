@@ -1,19 +1,17 @@
 //! The control thread's one task: feeds the desk, performs what it says, and stops in order.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::client;
 use super::desk::{Desk, Effects, Input};
+use super::publish::Publisher;
 use crate::check::{self, Seen};
 use crate::config::Config;
 use crate::net::clock;
-use crate::pool::{Rotation, Snapshot, Turn};
 use crate::proxy::{Proxy, Stats};
 
 /// What the process is made of, once it listens.
@@ -131,34 +129,6 @@ impl Task {
         for event in events {
             event.log();
         }
-    }
-}
-
-/// Gives the cores their snapshots. A pool's turn outlives them, so that a server that comes or goes does not start
-/// the round again.
-pub(super) struct Publisher {
-    turns: Vec<Arc<Turn>>,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-}
-
-impl Publisher {
-    /// A publisher whose first snapshot is what the desk knows now.
-    pub(super) fn new(desk: &Desk) -> Self {
-        let turns = desk.rotation().map(|_| Arc::default()).collect();
-        let publisher = Self { turns, snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())) };
-        publisher.publish(desk);
-        publisher
-    }
-
-    /// What the cores read.
-    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
-        Arc::clone(&self.snapshot)
-    }
-
-    fn publish(&self, desk: &Desk) {
-        let rotations = desk.rotation().zip(&self.turns);
-        let rotations = rotations.map(|(servers, turn)| Rotation::new(servers, Arc::clone(turn)));
-        self.snapshot.store(Arc::new(Snapshot::new(rotations.collect())));
     }
 }
 

@@ -11,6 +11,7 @@ mod chunked;
 mod field;
 mod framing;
 mod head;
+mod lookup;
 mod malformed;
 mod rewrite;
 #[cfg(test)]

@@ -1,15 +1,28 @@
 //! Who may get a request: servers, the snapshot that the cores read, the choice, and the rise/fall tracker.
 //!
-//! This room must never open a socket, read a clock or import another room of ours.
+//! This room must never open a socket, read a clock, draw a random number or import another room of ours: what
+//! depends on those comes in as an argument.
 
 mod balance;
+mod digest;
 mod health;
+mod load;
+mod maglev;
+mod order;
+mod rotation;
 mod server;
+mod shares;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tried;
 
-pub use balance::{Rotation, Tried, Turn};
+pub use balance::{Draw, EXACT, Key, Method, PROBES, Rule};
+pub use digest::digest;
 pub use health::{Change, Health, Observation, Standing};
-pub use server::{Server, ServerId};
+pub use load::{InFlight, Load};
+pub use order::Turn;
+pub use rotation::Rotation;
+pub use server::{Server, ServerId, Token};
 pub use snapshot::Snapshot;
+pub use tried::Tried;

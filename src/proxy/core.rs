@@ -19,6 +19,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::buffer::Buffers;
+use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
 use super::problem::Problem;
 use super::relay;
@@ -27,7 +28,7 @@ use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
 use crate::config::{Limits, Mode};
-use crate::pool::{ServerId, Snapshot, Tried};
+use crate::pool::{ServerId, Snapshot};
 
 /// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
@@ -91,6 +92,7 @@ pub(super) struct Core {
     pub(super) deadlines: Deadlines,
     pub(super) upstreams: Upstreams,
     pub(super) counters: Arc<Counters>,
+    pub(super) dice: Dice,
     shared: Arc<Shared>,
     news: Arc<Notify>,
     pools: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
@@ -144,6 +146,7 @@ impl Core {
             deadlines: Deadlines::default(),
             upstreams: Upstreams::new(counters.servers.len()),
             counters,
+            dice: Dice::new(),
             limits,
             shared,
             news,
@@ -236,21 +239,18 @@ impl Core {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
-    /// The server whose turn it is.
-    pub(super) fn pick(&self, pool: usize, tried: &Tried) -> Option<(ServerId, SocketAddr)> {
-        let mut pools = self.pools.borrow_mut();
-        pools.load().pool(pool).pick(tried).map(|server| (server.id, server.address))
+    /// What `read` makes of the pools as they are now.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Snapshot) -> T) -> T {
+        read(self.pools.borrow_mut().load())
     }
 
     /// A server's name, for messages.
     pub(super) fn name(&self, pool: usize, id: ServerId) -> String {
-        let mut pools = self.pools.borrow_mut();
-        let servers = pools.load().pool(pool).servers();
-        // It may have left the rotation since it was picked.
-        servers
-            .iter()
-            .find(|server| server.id == id)
-            .map_or_else(|| "a server".into(), |server| server.name.clone())
+        self.snapshot(|snapshot| {
+            let found = snapshot.pool(pool).servers().iter().find(|server| server.id == id);
+            // It may have left the rotation since it was picked.
+            found.map_or_else(|| "a server".into(), |server| server.name.clone())
+        })
     }
 
     /// An idle connection to the server, used within the last `fresh` if that matters.

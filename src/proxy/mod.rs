@@ -12,6 +12,7 @@
 //! This room must never decide which server is healthy or which address is ours.
 
 mod buffer;
+mod choose;
 mod core;
 mod deadline;
 mod exchange;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::buffer::Buffer;
+use super::choose::Picked;
 use super::core::{Core, Door};
 use super::deadline::Timer;
 use super::pipe::Means;
@@ -21,8 +22,8 @@ use crate::pool::Tried;
 /// Serves a client until both sides have ended, or one has broken.
 pub(super) async fn serve(core: Rc<Core>, mut client: Stream, peer: SocketAddr, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let mut server = match connect(&core, &timer, &door).await {
-        Ok(server) => server,
+    let (mut server, _busy) = match connect(&core, &timer, &door, peer).await {
+        Ok(connected) => connected,
         Err(problem) => return refuse(&core, client, peer, &door, &problem),
     };
     if let Some(lifetime) = core.patience.lifetime {
@@ -54,15 +55,22 @@ fn refuse(core: &Core, client: Stream, peer: SocketAddr, door: &Door, problem: &
 }
 
 /// Connects to one server after the other until one accepts or none is left.
-async fn connect(core: &Core, timer: &Timer, door: &Door) -> Result<Stream, Problem> {
+async fn connect(
+    core: &Core,
+    timer: &Timer,
+    door: &Door,
+    peer: SocketAddr,
+) -> Result<(Stream, Picked), Problem> {
+    let choice = core.choose_blindly(door, peer);
     let mut tried = Tried::default();
     let mut problem = Problem::NoServer;
-    while let Some((id, address)) = core.pick(door.pool, &tried) {
-        match reach(core, timer, door.pool, id, address).await {
+    while let Some(picked) = core.pick(&choice, &tried) {
+        let id = picked.id;
+        match reach(core, timer, door.pool, id, picked.address).await {
             Ok(server) => {
                 core.counters.servers[id.0].request();
                 core.counters.frontends[door.frontend].request();
-                return Ok(server);
+                return Ok((server, picked));
             }
             Err((failed, Retry::No)) => return Err(failed),
             Err((failed, Retry::NextServer)) => {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::buffer::Buffer;
+use super::choose::{Choice, Picked};
 use super::core::{Core, Door};
 use super::deadline::{Ticks, Timer};
 use super::exchange::{Client, Ended, Exchange, Failure, Server};
@@ -33,6 +34,7 @@ pub(super) struct Asked {
     pub(super) persistent: bool,
     pub(super) is_head: bool,
     is_idempotent: bool,
+    choice: Choice,
 }
 
 /// What becomes of the connection.
@@ -169,6 +171,7 @@ impl<'s> Session<'s> {
         if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
             return Err(Problem::BodyTooLarge);
         }
+        let choice = self.core.choose(self.door, self.peer, &request, &facts);
         let mut out = self.core.buffers.text();
         rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
         let delivery = if facts.body == Body::Chunked { Delivery::Chunked } else { Delivery::Raw };
@@ -178,6 +181,7 @@ impl<'s> Session<'s> {
             persistent: facts.persistent,
             is_head: facts.is_head,
             is_idempotent: facts.is_idempotent,
+            choice,
         })
     }
 
@@ -185,8 +189,8 @@ impl<'s> Session<'s> {
     async fn forward(&mut self, mut asked: Asked) -> Next {
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
-        while let Some((server, address)) = self.core.pick(self.door.pool, &tried) {
-            match self.ask(server, address, &mut asked).await {
+        while let Some(picked) = self.core.pick(&asked.choice, &tried) {
+            match self.ask(&picked, &mut asked).await {
                 Ok(next) => {
                     asked.upload.release(&self.core.buffers);
                     return next;
@@ -198,7 +202,7 @@ impl<'s> Session<'s> {
                 Err((failed, Retry::NextServer)) => {
                     self.core.log_retry(&failed);
                     problem = failed;
-                    tried.add(server);
+                    tried.add(picked.id);
                     asked.upload.rewind();
                 }
             }
@@ -209,18 +213,14 @@ impl<'s> Session<'s> {
     }
 
     /// Asks one server: over an idle connection first, and over a new one if that turns out to be stale.
-    async fn ask(
-        &mut self,
-        id: ServerId,
-        address: SocketAddr,
-        asked: &mut Asked,
-    ) -> Result<Next, (Problem, Retry)> {
+    async fn ask(&mut self, picked: &Picked, asked: &mut Asked) -> Result<Next, (Problem, Retry)> {
+        let Picked { id, address, .. } = *picked;
         let mut pooled = self.core.idle_connection(id, address, (!asked.is_idempotent).then_some(FRESH));
         loop {
             let reused = pooled.is_some();
             let mut stream = match pooled.take() {
                 Some(stream) => stream,
-                None => reach(self.core, &self.timer, self.door.pool, id, address).await?,
+                None => reach(self.core, &self.timer, asked.choice.pool, id, address).await?,
             };
             let ended = self.exchange(&mut stream, id, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
@@ -244,7 +244,7 @@ impl<'s> Session<'s> {
                     // The end of the connection would be the end of the body for an old client.
                     return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
                 }
-                Ended::Failed(failure) => return self.failed(failure, id, repeatable),
+                Ended::Failed(failure) => return self.failed(failure, id, asked, repeatable),
             }
         }
     }
@@ -263,10 +263,16 @@ impl<'s> Session<'s> {
     }
 
     /// What an exchange that did not pass a whole response means for the request.
-    fn failed(&self, failure: Failure, id: ServerId, repeatable: bool) -> Result<Next, (Problem, Retry)> {
+    fn failed(
+        &self,
+        failure: Failure,
+        id: ServerId,
+        asked: &Asked,
+        repeatable: bool,
+    ) -> Result<Next, (Problem, Retry)> {
         let server = || {
             self.core.counters.servers[id.0].error();
-            self.core.name(self.door.pool, id)
+            self.core.name(asked.choice.pool, id)
         };
         let problem = match failure {
             Failure::Silent if repeatable => {

@@ -1,6 +1,7 @@
 //! What the config says of good and of bad files.
 
 mod auth;
+mod balance;
 mod identify;
 mod random;
 mod sample;

@@ -91,7 +91,7 @@ fn what_later_releases_have_is_refused_by_name() {
     assert_problem(
         "check =",
         "balance = \"leastconn\"\ncheck =",
-        "\"leastconn\": this release does not have \"leastconn\" yet; write \"round-robin\"",
+        "\"leastconn\": `leastconn` is called otherwise here; write \"least-connections\"",
     );
     assert_eq!(
         problems(&format!("{SMALL}[admin]\nlisten = 1")),
