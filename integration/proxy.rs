@@ -14,5 +14,7 @@ mod refuse;
 mod retry;
 #[path = "proxy/rig.rs"]
 mod rig;
+#[path = "proxy/sticky.rs"]
+mod sticky;
 #[path = "proxy/tcp.rs"]
 mod tcp;

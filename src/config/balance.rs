@@ -5,7 +5,8 @@ use std::fmt;
 use toml::de::DeValue;
 
 use super::nearest::nearest;
-use super::problem::Wrong;
+use super::pools::{Pool, Server};
+use super::problem::{Problems, Wrong};
 use super::table::wrong_type;
 use super::value::{one_of, text};
 
@@ -124,6 +125,47 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
     }
     let wrong = Wrong::new(format!("`{}` is no name of a header or a cookie", name.escape_debug()));
     Err(wrong.help("write letters, digits and `-`, 1 to 64 of them"))
+}
+
+/// `sticky`: `"off"` or `{ cookie = "VIPD" }`.
+pub(super) fn sticky(value: &DeValue<'_>) -> Result<Option<String>, Wrong> {
+    let example = "write { cookie = \"VIPD\" } or \"off\"";
+    match (value.as_str(), value.as_table()) {
+        (Some("off"), _) => Ok(None),
+        (None, Some(table)) => match (table.get("cookie"), table.len()) {
+            (Some(cookie), 1) => name(cookie.get_ref()).map(Some),
+            _ => Err(Wrong::new("this table has one key, `cookie`").help(example)),
+        },
+        _ => Err(wrong_type("a table with the name of a cookie", value).help(example)),
+    }
+}
+
+/// `backup`: true or false.
+pub(super) fn backup(value: &DeValue<'_>) -> Result<bool, Wrong> {
+    value
+        .as_bool()
+        .ok_or_else(|| wrong_type("true or false", value).help("write backup = true, without quotes"))
+}
+
+/// What is allowed of these and still strange.
+pub(super) fn lint(pool: &Pool, problems: &mut Problems<'_>) {
+    let backup = |server: &Server| {
+        let backup = server.backup.as_ref()?.as_ref()?;
+        backup.get_ref().then(|| backup.span())
+    };
+    if let (Some(place), true) =
+        (pool.servers.first().and_then(backup), pool.servers.iter().all(|server| backup(server).is_some()))
+    {
+        problems
+            .warning(place, "every server of this pool is a backup: it is as if none was")
+            .help("leave `backup` out for the servers that get requests as a rule");
+    }
+    if let (Some(Some(slow)), Some(None)) = (&pool.slow_start, &pool.check)
+        && !slow.get_ref().is_zero()
+    {
+        let message = "slow_start does nothing in a pool without checks: its servers never come back";
+        problems.warning(slow.span(), message).help("add a check, or remove it");
+    }
 }
 
 fn is_token(name: &str) -> bool {

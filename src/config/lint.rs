@@ -8,6 +8,7 @@ use toml::Spanned;
 use crate::vrrp::Priority;
 
 use super::auth;
+use super::balance;
 use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
@@ -30,6 +31,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     for pool in &file.pools {
         unused(file, pool, problems);
         checks(pool, problems);
+        balance::lint(pool, problems);
         servers(file, pool, problems);
     }
 }

@@ -20,6 +20,9 @@ pub(super) struct Pool {
     /// `None` when it is wrong, `Some(None)` when the pool has no checks.
     pub(super) check: Option<Field<Check>>,
     pub(super) servers: Vec<Server>,
+    /// `None` when it is wrong, `Some(None)` when clients do not stay.
+    pub(super) sticky: Option<Option<String>>,
+    pub(super) slow_start: Option<Field<Duration>>,
 }
 
 /// One of its servers.
@@ -28,6 +31,7 @@ pub(super) struct Server {
     pub(super) address: Field<SocketAddr>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) weight: Option<Field<u16>>,
+    pub(super) backup: Option<Field<bool>>,
 }
 
 const SERVER: &str = "server = [{ name = \"app1\", address = \"10.77.0.11:8080\" }]";
@@ -42,8 +46,10 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     };
     let servers = table.array("server", SERVER).unwrap_or_default();
     let servers = servers.iter().filter_map(|value| server(value, table.problems)).collect();
+    let sticky = table.or("sticky", None, balance::sticky);
+    let slow_start = table.optional("slow_start", value::duration);
     table.finish();
-    Some(Pool { name, balance, check, servers })
+    Some(Pool { name, balance, check, servers, sticky, slow_start })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {
@@ -52,6 +58,7 @@ fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<S
         name: table.required("name", "name = \"app1\"", value::name),
         address: table.required("address", "address = \"10.77.0.11:8080\"", of_text(address::server)),
         weight: table.optional("weight", value::weight),
+        backup: table.optional("backup", balance::backup),
     };
     table.finish();
     Some(server)

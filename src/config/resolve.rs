@@ -275,6 +275,8 @@ fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
         balance: pool.balance?,
         check: pool.check?.map(Spanned::into_inner),
         servers: pool.servers.into_iter().map(valid_server).collect::<Option<_>>()?,
+        sticky: pool.sticky?,
+        slow_start: plain(pool.slow_start?).unwrap_or_default(),
     })
 }
 
@@ -283,6 +285,7 @@ fn valid_server(server: pools::Server) -> Option<valid::Server> {
         name: plain(server.name)?,
         address: plain(server.address)?,
         weight: plain(server.weight?).unwrap_or(1),
+        backup: plain(server.backup?).unwrap_or(false),
     })
 }
 

@@ -70,10 +70,16 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         if let Some(check) = &pool.check {
             writeln!(out, "check   = {}", check_text(check))?;
         }
+        let sticky = pool.sticky.as_ref();
+        let sticky = sticky.map_or("\"off\"".to_owned(), |name| format!("{{ cookie = \"{name}\" }}"));
+        writeln!(out, "sticky = {sticky}\nslow_start = \"{}\"", duration_text(pool.slow_start))?;
         writeln!(out, "server  = [")?;
         for server in &pool.servers {
             let (name, address, weight) = (&server.name, server.address, server.weight);
-            writeln!(out, "  {{ name = {name:?}, address = \"{address}\", weight = {weight} }},")?;
+            let backup = server.backup;
+            let server =
+                format!("name = {name:?}, address = \"{address}\", weight = {weight}, backup = {backup}");
+            writeln!(out, "  {{ {server} }},")?;
         }
         writeln!(out, "]\n")?;
     }

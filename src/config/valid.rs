@@ -150,6 +150,10 @@ pub struct Pool {
     pub check: Option<Check>,
     /// Its servers, in the order of the file; never empty.
     pub servers: Vec<Server>,
+    /// The cookie by which clients stay with their server. Default none.
+    pub sticky: Option<String>,
+    /// How long a server takes to its full share after it came back. Default zero: at once.
+    pub slow_start: Duration,
 }
 
 /// One application server of a pool.
@@ -161,6 +165,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Its share of the requests, 1..=256. Default 1.
     pub weight: u16,
+    /// Gets requests only when no other server of its pool is eligible. Default false.
+    pub backup: bool,
 }
 
 /// How a pool's servers are checked.

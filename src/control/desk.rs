@@ -7,7 +7,7 @@ use crate::check::Seen;
 use crate::config::Config;
 use crate::event::Event;
 use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
-use crate::pool::{Change, Health, Observation, Server, ServerId, Standing};
+use crate::pool::{Change, Health, Observation, STEPS, Server, ServerId, Standing, Token, ramp};
 use crate::proxy::Stats;
 use crate::vrrp::{Span, Time};
 
@@ -45,6 +45,10 @@ pub(super) struct Desk {
     /// Of which pool a server is, and which of its servers, by [`ServerId`].
     places: Vec<(usize, usize)>,
     next_report: Time,
+    /// Servers on their way to their full share.
+    ramping: Vec<ServerId>,
+    /// When one of them gets more.
+    next_step: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,7 @@ struct Pool {
     name: String,
     /// No checks: its servers are taken to be up.
     unchecked: bool,
+    slow_start: Span,
     servers: Vec<Watched>,
 }
 
@@ -66,6 +71,10 @@ struct Watched {
     failing: bool,
     /// When the latest check that passed was started.
     passed: Option<Time>,
+    /// When it came back, while it has less than its full share.
+    back: Option<Time>,
+    /// How many parts of its weight it gets, of [`STEPS`].
+    parts: u16,
 }
 
 impl Desk {
@@ -79,11 +88,15 @@ impl Desk {
                 Watched::new(pool, server, id, wall_ms)
             });
             let servers = servers.collect();
-            Pool { name: pool.name.clone(), unchecked: pool.check.is_none(), servers }
+            let slow_start =
+                Span::from_micros(u64::try_from(pool.slow_start.as_micros()).unwrap_or(u64::MAX));
+            Pool { name: pool.name.clone(), unchecked: pool.check.is_none(), slow_start, servers }
         });
         let pools = pools.collect();
         let frontends = config.frontends.iter().map(|frontend| frontend.name.clone()).collect();
-        Self { listening: false, frontends, pools, places, next_report: now + REPORT_EVERY }
+        let next_report = now + REPORT_EVERY;
+        let (ramping, next_step) = (Vec::new(), None);
+        Self { listening: false, frontends, pools, places, next_report, ramping, next_step }
     }
 
     /// Takes `input` in and adds what follows to `out`.
@@ -97,8 +110,11 @@ impl Desk {
                 self.listening = false;
                 out.report = true;
             }
-            Input::Observed(seen) => self.observed(wall_ms, seen, out),
+            Input::Observed(seen) => self.observed(now, wall_ms, seen, out),
             Input::Timer => out.report |= now >= self.next_report,
+        }
+        if self.next_step.is_some_and(|at| now >= at) {
+            self.climb(now, out);
         }
         if out.report {
             self.next_report = now + REPORT_EVERY;
@@ -106,13 +122,13 @@ impl Desk {
     }
 
     /// When to call back with [`Input::Timer`].
-    pub(super) const fn deadline(&self) -> Time {
-        self.next_report
+    pub(super) fn deadline(&self) -> Time {
+        self.next_step.map_or(self.next_report, |at| at.min(self.next_report))
     }
 
     /// The servers of each pool that may get requests, pools and servers in the order of the config.
     pub(super) fn rotation(&self) -> impl Iterator<Item = Vec<Server>> {
-        self.pools.iter().map(|pool| pool.healthy().map(|watched| watched.server.clone()).collect())
+        self.pools.iter().map(|pool| pool.healthy().map(Watched::in_rotation).collect())
     }
 
     /// What the agent is told at this moment.
@@ -129,7 +145,7 @@ impl Desk {
         }
     }
 
-    fn observed(&mut self, wall_ms: u64, seen: Seen, out: &mut Effects) {
+    fn observed(&mut self, now: Time, wall_ms: u64, seen: Seen, out: &mut Effects) {
         let (pool, place) = self.places[seen.server.0];
         let pool = &mut self.pools[pool];
         let watched = &mut pool.servers[place];
@@ -142,7 +158,18 @@ impl Desk {
         if passes {
             watched.passed = watched.passed.max(Some(seen.started));
         }
+        let was = watched.health.standing();
         let Some(change) = watched.health.handle(seen.observation) else { return };
+        // Not after the first check: when we start, every server does.
+        let ramps = change == Change::Up && was == Standing::Down && pool.slow_start > Span::ZERO;
+        watched.back = ramps.then_some(now);
+        watched.parts = STEPS;
+        if ramps {
+            if !self.ramping.contains(&seen.server) {
+                self.ramping.push(seen.server);
+            }
+            self.next_step = Some(now);
+        }
         watched.since_ms = wall_ms;
         let (pool, server, why) = (pool.name.clone(), watched.server.name.clone(), watched.reason.clone());
         out.events.push(match change {
@@ -151,6 +178,29 @@ impl Desk {
         });
         out.publish = true;
         out.report = true;
+    }
+
+    /// Gives servers that came back the share that they have earned by now.
+    fn climb(&mut self, now: Time, out: &mut Effects) {
+        let Self { pools, places, ramping, .. } = self;
+        let mut next_step: Option<Time> = None;
+        ramping.retain(|server| {
+            let (pool, place) = places[server.0];
+            let pool = &mut pools[pool];
+            let watched = &mut pool.servers[place];
+            // None: it is down again.
+            let Some(back) = watched.back else { return false };
+            let (parts, next) = ramp(now.since(back).as_micros(), pool.slow_start.as_micros());
+            out.publish |= parts != watched.parts;
+            watched.parts = parts;
+            let next = next.map(|after| back + Span::from_micros(after));
+            next_step = next_step.into_iter().chain(next).min();
+            if next.is_none() {
+                watched.back = None;
+            }
+            next.is_some()
+        });
+        self.next_step = next_step;
     }
 }
 
@@ -176,8 +226,25 @@ impl Watched {
             Some(check) => (Health::new(check.rise, check.fall), "not checked yet"),
             None => (Health::unchecked(), "its pool has no checks"),
         };
-        let server = Server::new(id, &server.name, server.address, server.weight);
-        Self { server, health, since_ms: wall_ms, reason: reason.into(), failing: false, passed: None }
+        let token = Token::of(&pool.name, &server.name);
+        let backup = server.backup;
+        let plain = Server::new(id, &server.name, server.address, server.weight);
+        let server = Server { token, backup, ..plain };
+        Self {
+            server,
+            health,
+            since_ms: wall_ms,
+            reason: reason.into(),
+            failing: false,
+            passed: None,
+            back: None,
+            parts: STEPS,
+        }
+    }
+
+    /// As the cores see it: with its weight in parts, so that a small weight can be divided as well.
+    fn in_rotation(&self) -> Server {
+        Server { weight: self.server.weight * self.parts, ..self.server.clone() }
     }
 
     fn report(&self, stats: &Stats) -> ServerReport {
@@ -196,6 +263,9 @@ impl Watched {
             reason: self.reason.clone(),
             requests: count.requests,
             errors: count.errors,
+            backup: self.server.backup,
+            effective_weight: f64::from(self.server.weight) * f64::from(self.parts) / f64::from(STEPS),
+            in_flight: self.server.load.in_flight(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! transfer coding but one `chunked`. Heads of servers are held to the same rules as heads of clients.
 
 mod chunked;
+mod cookie;
 mod field;
 mod framing;
 mod head;
@@ -18,6 +19,7 @@ mod rewrite;
 mod tests;
 
 pub use chunked::{Decoder, LAST_CHUNK, frame};
+pub use cookie::{hide_cookie, set_cookie};
 pub use framing::{Body, RequestFacts, ResponseFacts};
 pub use head::{Lines, MAX_LINES, Request, Response, Scan, Version};
 pub use malformed::Malformed;

@@ -366,6 +366,15 @@ pub struct ServerReport {
     pub requests: u64,
     /// Requests it did not answer: connect failure, malformed or no answer.
     pub errors: u64,
+    /// Gets requests only when no other server of its pool is eligible.
+    #[serde(default)]
+    pub backup: bool,
+    /// Its share now: less than `weight` for a while after it came back, when its pool has `slow_start`.
+    #[serde(default)]
+    pub effective_weight: f64,
+    /// Requests that it has in hand now.
+    #[serde(default)]
+    pub in_flight: u32,
 }
 
 /// What the checks think of a server.

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
 use super::core::{Core, Door};
-use crate::http::{Request, RequestFacts};
-use crate::pool::{Draw, InFlight, Key, ServerId, Tried, digest};
+use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
+use crate::pool::{Draw, InFlight, Key, ServerId, Token, Tried, digest};
 
 /// What a request says about where it goes, read once, before its head is rewritten.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,10 @@ pub(super) struct Choice {
     pub(super) pool: usize,
     /// The digest of what the pool hashes.
     key: Option<u64>,
+    /// The server that the client had, by its cookie.
+    held: Option<Token>,
+    /// The client sent that cookie, whatever it says.
+    has_cookie: bool,
 }
 
 /// A server for a request. It counts as busy for as long as this lives.
@@ -22,6 +26,8 @@ pub(super) struct Choice {
 pub(super) struct Picked {
     pub(super) id: ServerId,
     pub(super) address: SocketAddr,
+    /// The client must be told that it has this server from now on.
+    pub(super) tell: Option<Token>,
     _in_flight: InFlight,
 }
 
@@ -36,14 +42,16 @@ impl Core {
     ) -> Choice {
         let pool = door.pool;
         self.snapshot(|snapshot| {
-            let key = match &snapshot.pool(pool).rule().key {
+            let rule = snapshot.pool(pool).rule();
+            let key = match &rule.key {
                 Key::None => None,
                 Key::Source => Some(of_source(peer.ip())),
                 Key::Path => Some(digest(request.path(facts).as_bytes())),
                 Key::Header(name) => request.field(name).map(digest),
                 Key::Cookie(name) => request.cookie(name).map(digest),
             };
-            Choice { pool, key }
+            let cookie = rule.sticky.as_ref().and_then(|name| request.cookie(name));
+            Choice { pool, key, held: cookie.and_then(Token::parse), has_cookie: cookie.is_some() }
         })
     }
 
@@ -51,16 +59,45 @@ impl Core {
     pub(super) fn choose_blindly(&self, door: &Door, peer: SocketAddr) -> Choice {
         let pool = door.pool;
         let by_source = self.snapshot(|snapshot| snapshot.pool(pool).rule().key == Key::Source);
-        Choice { pool, key: by_source.then(|| of_source(peer.ip())) }
+        let key = by_source.then(|| of_source(peer.ip()));
+        Choice { pool, key, held: None, has_cookie: false }
     }
 
     /// The next server for the request; `None` when no server is left.
     pub(super) fn pick(&self, choice: &Choice, tried: &Tried) -> Option<Picked> {
-        let draw = Draw { random: self.dice.roll(), key: choice.key, held: None };
+        let draw = Draw { random: self.dice.roll(), key: choice.key, held: choice.held };
         self.snapshot(|snapshot| {
-            let server = snapshot.pool(choice.pool).pick(draw, tried)?;
-            Some(Picked { id: server.id, address: server.address, _in_flight: server.load.enter() })
+            let pool = snapshot.pool(choice.pool);
+            let server = pool.pick(draw, tried)?;
+            let is_news = pool.rule().sticky.is_some() && choice.held != Some(server.token);
+            Some(Picked {
+                id: server.id,
+                address: server.address,
+                tell: is_news.then_some(server.token),
+                _in_flight: server.load.enter(),
+            })
         })
+    }
+
+    /// Takes our cookie out of the head that a server gets: it means nothing to it, and a server that answered it
+    /// would take it for its own.
+    pub(super) fn hide(&self, choice: &Choice, head: &mut Vec<u8>) {
+        if choice.has_cookie {
+            self.snapshot(|snapshot| {
+                if let Some(name) = &snapshot.pool(choice.pool).rule().sticky {
+                    hide_cookie(head, name);
+                }
+            });
+        }
+    }
+
+    /// Tells the client in the head of a response which server it has from now on.
+    pub(super) fn tell(&self, choice: &Choice, server: Token, secure: bool, head: &mut Vec<u8>) {
+        self.snapshot(|snapshot| {
+            if let Some(name) = &snapshot.pool(choice.pool).rule().sticky {
+                set_cookie(head, name, &server.text(), secure);
+            }
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use super::pipe::{Broken, Means, Pipe};
 use super::session::Asked;
 use super::stream::Stream;
 use crate::http::{Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
-use crate::pool::ServerId;
+use crate::pool::{ServerId, Token};
 
 /// How an exchange ended.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(super) struct Client<'x> {
 /// The server's side of an exchange.
 pub(super) struct Server<'x> {
     pub(super) id: ServerId,
+    /// What the client is told of it.
+    pub(super) tell: Option<Token>,
     pub(super) stream: &'x mut Stream,
 }
 
@@ -216,6 +218,9 @@ impl<'x> Exchange<'x> {
         let (interim, known) = (response.status < 200, toward.version == Version::Http11);
         if !interim || known {
             rewrite_response(&response, &facts, toward, &mut out);
+        }
+        if let Some(server) = self.server.tell.filter(|_| !interim) {
+            self.core.tell(&self.asked.choice, server, self.client.stream.is_secure(), &mut out);
         }
         let (delivery, persistent) = toward.deliver(facts.body);
         self.answer.consume(length);

@@ -34,7 +34,7 @@ pub(super) struct Asked {
     pub(super) persistent: bool,
     pub(super) is_head: bool,
     is_idempotent: bool,
-    choice: Choice,
+    pub(super) choice: Choice,
 }
 
 /// What becomes of the connection.
@@ -174,6 +174,7 @@ impl<'s> Session<'s> {
         let choice = self.core.choose(self.door, self.peer, &request, &facts);
         let mut out = self.core.buffers.text();
         rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
+        self.core.hide(&choice, &mut out);
         let delivery = if facts.body == Body::Chunked { Delivery::Chunked } else { Delivery::Raw };
         Ok(Asked {
             upload: Pipe::new(out, facts.body, delivery, limits.body),
@@ -222,7 +223,7 @@ impl<'s> Session<'s> {
                 Some(stream) => stream,
                 None => reach(self.core, &self.timer, asked.choice.pool, id, address).await?,
             };
-            let ended = self.exchange(&mut stream, id, asked).await;
+            let ended = self.exchange(&mut stream, picked, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
             match ended {
                 Ended::Passed { reusable, persistent } => {
@@ -249,14 +250,15 @@ impl<'s> Session<'s> {
         }
     }
 
-    async fn exchange(&mut self, stream: &mut Stream, id: ServerId, asked: &mut Asked) -> Ended {
+    async fn exchange(&mut self, stream: &mut Stream, picked: &Picked, asked: &mut Asked) -> Ended {
         let client = Client {
             frontend: self.door.frontend,
             buffer: &mut self.buffer,
             stream: self.stream,
             timer: &self.timer,
         };
-        let mut exchange = Exchange::new(self.core, client, Server { id, stream }, asked);
+        let server = Server { id: picked.id, tell: picked.tell, stream };
+        let mut exchange = Exchange::new(self.core, client, server, asked);
         let ended = poll_fn(|cx| exchange.poll(cx)).await;
         exchange.release();
         ended

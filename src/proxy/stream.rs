@@ -21,6 +21,13 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// Whether nobody on the way can read along.
+    pub(super) const fn is_secure(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+        }
+    }
+
     /// Reads once; nothing read means that the other side will say no more.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -29,6 +29,9 @@ fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
         reason: reason.to_owned(),
         requests: 41_152,
         errors: u64::from(state == ServerState::Down) * 3,
+        backup: false,
+        effective_weight: 1.0,
+        in_flight: 0,
     }
 }
 

@@ -61,3 +61,56 @@ fn what_others_call_it_is_understood_and_what_is_wrong_is_said() {
         "`a b` is no name of a header or a cookie; write letters, digits and `-`, 1 to 64 of them",
     );
 }
+
+#[test]
+fn backups_cookies_and_slow_start_have_their_words() {
+    let pool = |old: &str, new: &str| parsed(&with(old, new)).config.pools.swap_remove(0);
+    let address = "\"10.77.0.12:8080\"";
+    let plain = pool("app2", "app2");
+    assert_eq!(
+        (plain.sticky, plain.slow_start, plain.servers[1].backup),
+        (None, std::time::Duration::ZERO, false)
+    );
+    assert!(pool(address, &format!("{address}, backup = true")).servers[1].backup);
+    let sticky = pool("check =", "sticky = { cookie = \"VIPD\" }\ncheck =").sticky;
+    assert_eq!(sticky.as_deref(), Some("VIPD"));
+    assert_eq!(
+        pool("check =", "slow_start = \"30s\"\ncheck =").slow_start,
+        std::time::Duration::from_secs(30)
+    );
+
+    let problem = |new: &str, expected: &str| assert_problem("check =", &format!("{new}\ncheck ="), expected);
+    let example = "write { cookie = \"VIPD\" } or \"off\"";
+    problem("sticky = {}", &format!("{{}}: this table has one key, `cookie`; {example}"));
+    problem(
+        "sticky = true",
+        &format!("true: expected a table with the name of a cookie, found a boolean; {example}"),
+    );
+    problem(
+        "sticky = { cookie = \"a;b\" }",
+        "{ cookie = \"a;b\" }: `a;b` is no name of a header or a cookie; write letters, digits and `-`, 1 to 64 of them",
+    );
+    assert_problem(
+        address,
+        &format!("{address}, backup = \"true\""),
+        "\"true\": expected true or false, found a string; write backup = true, without quotes",
+    );
+}
+
+#[test]
+fn what_backups_and_slow_start_cannot_do_is_a_warning() {
+    let all = SMALL.replace("8080\" }", "8080\", backup = true }");
+    assert_eq!(
+        problems(&all),
+        [
+            "warning: true: every server of this pool is a backup: it is as if none was; leave `backup` out for the \
+          servers that get requests as a rule"
+        ]
+    );
+    assert_problem(
+        "check = { http = \"/health\" }",
+        "slow_start = \"5s\"",
+        "warning: \"5s\": slow_start does nothing in a pool without checks: its servers never come back; add a check, \
+         or remove it",
+    );
+}

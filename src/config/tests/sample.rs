@@ -28,7 +28,7 @@ fn the_sample_states_every_default_and_each_is_true() {
             "the sample does not state {key}"
         );
     }
-    for key in ["expect", "interval", "timeout", "rise", "fall", "weight"] {
+    for key in ["expect", "interval", "timeout", "rise", "fall", "weight", "backup"] {
         assert!(all.contains(&format!("{key} = ")), "the sample does not state {key}");
     }
 }

@@ -17,6 +17,7 @@ fn config() -> Config {
         name: name.into(),
         address: ([10, 77, 0, last], 8080).into(),
         weight: u16::from(last),
+        backup: false,
     };
     let app = vec![server("app1", 11), server("app2", 12), server("app3", 13)];
     Config {
@@ -40,12 +41,16 @@ fn config() -> Config {
             config::Pool {
                 name: "app".into(),
                 balance: config::Balance::default(),
+                sticky: None,
+                slow_start: Duration::ZERO,
                 check: Some(check),
                 servers: app,
             },
             config::Pool {
                 name: "static".into(),
                 balance: config::Balance::default(),
+                sticky: None,
+                slow_start: Duration::ZERO,
                 check: None,
                 servers: vec![server("file1", 21)],
             },
@@ -168,7 +173,7 @@ fn a_server_keeps_its_identity_and_share_wherever_it_stands_in_the_rotation() {
     bench.pass(2, 900);
     let rotation: Vec<_> = bench.desk.rotation().collect();
     let [only] = &rotation[0][..] else { panic!("{rotation:?}") };
-    assert_eq!((only.id, &*only.name, only.weight), (ServerId(2), "app3", 13));
+    assert_eq!((only.id, &*only.name, only.weight), (ServerId(2), "app3", 13 * STEPS));
     assert_eq!(only.address, ([10, 77, 0, 13], 8080).into());
     assert_eq!(rotation[1][0].id, ServerId(3));
 }
@@ -268,4 +273,84 @@ proptest::proptest! {
             proptest::prop_assert_eq!(after[1].len(), 1);
         }
     }
+}
+
+/// A bench whose pool `app` gives a server back its share within 30 s.
+fn slow() -> Bench {
+    let mut config = config();
+    config.pools[0].slow_start = Duration::from_secs(30);
+    let mut bench = Bench::new();
+    bench.desk = Desk::new(&config, NOW, WALL);
+    (0..3).for_each(|server| {
+        bench.pass(server, 900);
+    });
+    bench
+}
+
+#[test]
+fn a_server_that_came_back_gets_its_share_in_steps() {
+    let mut bench = slow();
+    let parts = |bench: &Bench| {
+        let rotation = bench.desk.rotation().next().expect("a pool");
+        rotation.iter().find(|server| server.id == ServerId(0)).map(|server| server.weight / 11)
+    };
+    assert_eq!(parts(&bench), Some(STEPS), "at the start it has all");
+    (0..3).for_each(|_| {
+        bench.fail(0, 1_000);
+    });
+    assert_eq!(parts(&bench), None);
+    bench.pass(0, 2_000);
+    let back = bench.pass(0, 3_000);
+    assert!(back.publish, "it is back");
+    let mut seen = vec![parts(&bench).expect("it is back")];
+    let began = bench.now;
+    while bench.desk.next_step.is_some() {
+        bench.now = bench.desk.deadline();
+        if bench.handle(Input::Timer).publish {
+            seen.extend(parts(&bench));
+            let effective = bench.pool(0).servers[0].effective_weight;
+            assert!((effective - 11.0 * f64::from(*seen.last().expect("some")) / 16.0).abs() < 1e-9);
+        }
+    }
+    assert_eq!(seen, (1..=STEPS).collect::<Vec<_>>());
+    assert_eq!(bench.now.since(began), Span::from_millis(30_000));
+    assert!(bench.desk.ramping.is_empty());
+    assert_eq!(bench.desk.deadline(), bench.desk.next_report);
+}
+
+#[test]
+fn a_server_that_fails_on_the_way_begins_again_and_one_without_slow_start_has_all_at_once() {
+    let mut bench = slow();
+    let flap = |bench: &mut Bench| {
+        (0..3).for_each(|_| {
+            bench.fail(0, 1_000);
+        });
+        bench.pass(0, 2_000);
+        bench.pass(0, 3_000);
+        bench.pool(0).servers[0].effective_weight
+    };
+    let first = flap(&mut bench);
+    assert!(first < 1.0, "{first}");
+    bench.now = bench.now + Span::from_millis(15_000);
+    bench.handle(Input::Timer);
+    assert!(bench.pool(0).servers[0].effective_weight > 5.0);
+    assert!((flap(&mut bench) - first).abs() < 1e-9);
+    assert_eq!(bench.desk.ramping.iter().filter(|server| server.0 == 0).count(), 1, "it is watched once");
+    assert!((flap(&mut Bench::new()) - 11.0).abs() < 1e-9);
+}
+
+#[test]
+fn cookies_mean_the_same_server_wherever_it_stands_in_the_file() {
+    let mut turned = config();
+    turned.pools.reverse();
+    turned.pools[1].servers.reverse();
+    let mut desks = [config(), turned].map(|config| Desk::new(&config, NOW, WALL));
+    let tokens = desks.each_mut().map(|desk| {
+        let all = desk.pools.iter().flat_map(|pool| pool.servers.iter().map(|it| it.server.token));
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable();
+        all
+    });
+    assert_eq!(tokens[0], tokens[1]);
+    assert_eq!(tokens[0].len(), 4);
 }

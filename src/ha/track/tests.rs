@@ -64,6 +64,9 @@ fn report(listening: bool, healthy: usize, verified_ms: Option<u64>, state: Serv
         reason: String::new(),
         requests: 0,
         errors: 0,
+        backup: false,
+        effective_weight: 1.0,
+        in_flight: 0,
     };
     let verified_us = verified_ms.map(|ms| ms * 1_000);
     let servers = vec![server("app1"), server("app2")];

@@ -178,6 +178,9 @@ fn a_share_of_a_pool_must_be_healthy() {
         reason: String::new(),
         requests: 0,
         errors: 0,
+        backup: false,
+        effective_weight: 1.0,
+        in_flight: 0,
     };
     let plane = |healthy| {
         let servers = vec![server.clone(), server.clone(), server.clone()];
