@@ -266,6 +266,20 @@ pub fn accept_v6(
     judge(path, hop_limit, message)
 }
 
+/// Judges one message as a datagram of the UDP heartbeat brings it, alone and without an IP header of VRRP's.
+/// `source` and `destination` are the addresses of the two nodes, which its checksum covers whatever addresses the
+/// datagram itself went between.
+///
+/// # Errors
+/// The first check that fails.
+pub fn accept_heartbeat(
+    source: IpAddr,
+    destination: IpAddr,
+    message: &[u8],
+) -> Result<Accepted<'_>, Refusal> {
+    judge(Path { source, destination }, wire::TTL, message)
+}
+
 fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
     let multicast = path.destination.is_multicast();
     if multicast && path != Path::to_group(path.source) {

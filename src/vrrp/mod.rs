@@ -14,7 +14,7 @@ pub mod timing;
 mod types;
 pub mod wire;
 
-pub use accept::{Accepted, Expected, Received, Refusal, Refusals, accept, accept_v6};
+pub use accept::{Accepted, Expected, Received, Refusal, Refusals, accept, accept_heartbeat, accept_v6};
 pub use address_set::AddressSet;
 pub use announce::Refresh;
 pub use machine::{Effect, Input, Machine, Params, Why};

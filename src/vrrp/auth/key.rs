@@ -11,7 +11,7 @@
 use std::fmt;
 use std::num::NonZeroU8;
 
-use hmac::{Hmac, KeyInit};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -72,6 +72,14 @@ impl Key {
     /// Its id.
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// The key that HMAC-SHA256 with this one makes of `purpose`, under the same id.
+    fn made_into(&self, purpose: &[u8]) -> Self {
+        // A key shorter than a block is padded with zeros (RFC 2104 §2).
+        let mut block = [0; LONGEST];
+        block[..SHORTEST].copy_from_slice(&self.mac().chain_update(purpose).finalize().into_bytes());
+        Self { id: self.id, mac: Hmac::new(&block.into()) }
     }
 
     /// A hash that has taken the key in.
@@ -135,6 +143,11 @@ impl Keys {
             wrong.push(WrongLine { line: 0, why: why.to_owned() });
         }
         if wrong.is_empty() { Ok(Self(keys)) } else { Err(wrong) }
+    }
+
+    /// A key for another purpose made of each of them.
+    pub(super) fn made_into(&self, purpose: &[u8]) -> Self {
+        Self(self.0.iter().map(|key| key.made_into(purpose)).collect())
     }
 
     /// The key of that id.

@@ -29,6 +29,8 @@ mod tests;
 
 /// Bytes of a trailer.
 pub const LENGTH: usize = 28;
+/// What the keys of the UDP heartbeat are made with.
+const HEARTBEAT: &[u8] = b"vipd UDP heartbeat";
 /// Senders of one virtual router that are remembered. Only one node advertises, several for a moment, each from an
 /// address of each family.
 const SENDERS: usize = 16;
@@ -61,6 +63,16 @@ impl Auth {
     pub fn new(policy: Policy, keys: Keys) -> Option<Self> {
         keys.get(policy.active)?;
         Some(Self { policy, keys, sent: None, replay: Replay::default(), seen: Seen::default() })
+    }
+
+    /// What signs and verifies the same router's adverts on the UDP heartbeat. It enforces whatever the mode of the
+    /// main path is, and its keys are made from the router's, so that an advert of one path is a forgery on the other:
+    /// nobody can hold a silent path alive with what he heard on the other one.
+    #[must_use]
+    pub fn for_heartbeat(&self) -> Self {
+        let policy = Policy { mode: Mode::Enforce, ..self.policy };
+        let keys = self.keys.made_into(HEARTBEAT);
+        Self { policy, keys, sent: None, replay: Replay::default(), seen: Seen::default() }
     }
 
     /// What it asks of adverts.

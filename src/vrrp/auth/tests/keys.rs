@@ -57,3 +57,24 @@ fn no_key_is_ever_shown() {
         assert!(!said.contains("0102") && !said.contains("0a0b"), "{said}");
     }
 }
+
+/// HMAC-SHA256 of the draft's key over "vipd UDP heartbeat", as any other program computes it.
+#[test]
+fn the_heartbeat_has_keys_of_its_own_and_enforces() {
+    const MADE: &str = "046b1f626db83a4d2d6c34809f9f742b119a3b96a18115a1daa60bd2876a9094";
+    let advert = octets::<8>("3133c80000640000");
+    let (main, made) =
+        (auth(Mode::ReceiveOnly, 1, &format!("1 {KEY}")), auth(Mode::Enforce, 1, &format!("1 {MADE}")));
+    let mut heartbeat = main.for_heartbeat();
+    assert_eq!(heartbeat.policy().mode, Mode::Enforce);
+    let binding = from("10.77.0.1");
+    let trailer = heartbeat.sign(THEN, binding, &advert);
+    assert!(trailer.is_some());
+    assert_eq!(trailer, made.clone().sign(THEN, binding, &advert));
+    assert_ne!(trailer, member().sign(THEN, binding, &advert));
+    assert_eq!(
+        member().verify(THEN, binding, &advert, trailer),
+        Err(Refusal::AuthForged),
+        "on the main path"
+    );
+}
