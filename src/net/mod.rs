@@ -8,6 +8,7 @@ mod bpf;
 pub mod claim;
 pub mod clock;
 pub mod files;
+pub mod heartbeat_socket;
 pub mod listen;
 pub mod ndp;
 pub mod ndp_watch;
