@@ -13,6 +13,8 @@ use vipd::vrrp::{Cidr, Effect, Role};
 
 #[path = "failover/authentic.rs"]
 mod authentic;
+#[path = "failover/heartbeat.rs"]
+mod heartbeat;
 #[path = "failover/kernel.rs"]
 mod kernel;
 #[path = "failover/pair.rs"]

@@ -83,6 +83,22 @@ pub enum Event {
         /// How long it took, milliseconds.
         took_ms: u64,
     },
+    /// One of several paths of a router's adverts is silent while another one is not.
+    PathLost {
+        /// The router's name.
+        router: String,
+        /// Which path.
+        path: AdvertPath,
+        /// What to do, a few words.
+        what: String,
+    },
+    /// Adverts come on it again.
+    PathBack {
+        /// The router's name.
+        router: String,
+        /// Which path.
+        path: AdvertPath,
+    },
     /// A conflict was seen that it takes a human to end.
     AlarmRaised {
         /// The router's name.
@@ -140,6 +156,28 @@ pub enum Event {
     },
 }
 
+/// A way that adverts take from one node to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdvertPath {
+    /// The group of the protocol, IP protocol 112.
+    Multicast,
+    /// From node to node, IP protocol 112.
+    Unicast,
+    /// From node to node over UDP.
+    Heartbeat,
+}
+
+impl fmt::Display for AdvertPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Multicast => "multicast",
+            Self::Unicast => "unicast",
+            Self::Heartbeat => "heartbeat",
+        })
+    }
+}
+
 /// A conflict around a virtual router that it takes a human to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -173,6 +211,7 @@ impl Event {
     pub fn log(&self) {
         match self {
             Self::AddressFailed { .. }
+            | Self::PathLost { .. }
             | Self::AlarmRaised { .. }
             | Self::ProxyDied { .. }
             | Self::ServerDown { .. }
@@ -186,6 +225,7 @@ impl Event {
             | Self::TakesNoPart { .. }
             | Self::Tracked { .. }
             | Self::Hooked { .. }
+            | Self::PathBack { .. }
             | Self::AlarmCleared { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
@@ -211,6 +251,8 @@ impl fmt::Display for Event {
             Self::Hooked { router, sequence, to, how, took_ms, .. } => {
                 write!(f, "{router}: hook for {to} (number {sequence}) {how}, after {took_ms} ms")
             }
+            Self::PathLost { router, path, what } => write!(f, "{router}: path {path} is lost: {what}"),
+            Self::PathBack { router, path } => write!(f, "{router}: path {path} is back"),
             Self::AlarmRaised { router, alarm, what } => write!(f, "{router}: alarm {alarm}: {what}"),
             Self::AlarmCleared { router, alarm, count } => {
                 write!(f, "{router}: alarm {alarm} is over, it was seen {count} times")

@@ -14,8 +14,8 @@ use vipd::vrrp::{Centis, Dialect, Priority, Refusal, Role, Version, Vrid};
 use super::RESIGNED;
 use super::pair::{NODES, PATIENCE, Pair, VIP, is};
 
-const OURS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-const THEIRS: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(super) const OURS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(super) const THEIRS: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 const LB1: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const LB2: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
@@ -26,7 +26,7 @@ fn pair(key: impl Fn(&str) -> &'static str) -> Pair {
 }
 
 /// The same, with another config to begin with.
-fn pair_with(edit: impl FnOnce(&str) -> String, key: impl Fn(&str) -> &'static str) -> Pair {
+pub(super) fn pair_with(edit: impl FnOnce(&str) -> String, key: impl Fn(&str) -> &'static str) -> Pair {
     let pair = Pair::hosts_with(edit);
     for node in NODES {
         let file = pair.key_file(node, &format!("1 {}\n", key(node)));
@@ -80,7 +80,7 @@ fn inject(pair: &Pair, packets: &[Vec<u8>]) {
     client.run(send).expect("a thread there").expect("sent");
 }
 
-fn signer(key: &str) -> Auth {
+pub(super) fn signer(key: &str) -> Auth {
     let active = KeyId::new(1).expect("not zero");
     let policy = Policy { active, mode: Mode::Enforce, window: Window::new(5).expect("valid") };
     Auth::new(policy, Keys::parse(&format!("1 {key}")).expect("a key")).expect("its key")

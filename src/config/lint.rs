@@ -9,6 +9,7 @@ use crate::vrrp::Priority;
 
 use super::auth;
 use super::balance;
+use super::heartbeat;
 use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
@@ -25,6 +26,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     for auth in file.routers.iter().filter_map(|router| router.auth.as_ref()?.as_ref()) {
         auth::lint(auth.get_ref(), problems);
     }
+    heartbeat::lint(file, problems);
     track::lint::lint(file, problems);
     equal_priorities(file, problems);
     unreachable_binds(file, problems);

@@ -10,6 +10,7 @@
 mod address;
 mod auth;
 mod balance;
+mod heartbeat;
 mod identify;
 mod lint;
 mod nearest;
@@ -29,6 +30,7 @@ mod value;
 mod tests;
 
 pub use balance::{Balance, HashKey};
+pub use heartbeat::Heartbeat;
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;
 pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_column};

@@ -14,6 +14,7 @@ use crate::vrrp::{Centis, Cidr, Preempt, Priority, Span, Version, Vrid};
 
 use super::address;
 use super::auth::{self, Auth};
+use super::heartbeat::{self, Heartbeat};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
 use super::settings;
@@ -38,6 +39,8 @@ pub(super) struct Node {
     pub(super) name: Field<String>,
     pub(super) address: Field<IpAddr>,
     pub(super) priority: Field<Priority>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) heartbeat: Option<Field<IpAddr>>,
 }
 
 /// A `[[vrrp]]`.
@@ -55,6 +58,8 @@ pub(super) struct Router {
     pub(super) password: Option<Field<Password>>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) auth: Option<Field<Auth>>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) heartbeat: Option<Field<Heartbeat>>,
     pub(super) track: Vec<Item>,
     /// `None` when it is wrong, `Some(None)` when nobody is told.
     pub(super) notify: Option<Field<Hook>>,
@@ -111,6 +116,7 @@ fn node(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Nod
         name: table.required("name", "name = \"lb1\"", value::name),
         address: table.required("address", "address = \"10.77.0.1\"", of_text(address::host)),
         priority: table.required("priority", "priority = 100", value::priority),
+        heartbeat: table.optional("heartbeat", of_text(address::host)),
     };
     table.finish();
     Some(node)
@@ -122,6 +128,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         Some(value) => auth::auth(value, table.problems).map(|auth| Some(Spanned::new(value.span(), auth))),
         None => Some(None),
     };
+    let heartbeat = heartbeat::heartbeat(table.entry("heartbeat"), table.problems);
     let router = Router {
         name: table.required("name", "name = \"web\"", value::name),
         interface: table.required("interface", "interface = \"eth0\"", value::interface),
@@ -135,6 +142,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         transport: table.optional("transport", value::transport),
         password: table.optional("password", value::password),
         auth,
+        heartbeat,
         track: track::read::track(&mut table),
         notify: track::read::notify(&mut table),
         garp: table.or("garp", Garp::Request, value::garp),

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::heartbeat;
 use super::nearest::nearest;
 use super::pools;
 use super::problem::Problems;
@@ -25,6 +26,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     pool_names(file, problems);
     frontends(file, problems);
     trackers(file, problems);
+    heartbeat::cross_check(file, problems);
 }
 
 fn nodes(file: &File, problems: &mut Problems<'_>) {
@@ -227,6 +229,7 @@ pub(super) fn config(file: File) -> Option<valid::Config> {
 
 fn valid_node(node: Node) -> Option<valid::Node> {
     Some(valid::Node {
+        heartbeat: heartbeat::address_of(&node)?,
         name: plain(node.name)?,
         address: plain(node.address)?,
         priority: plain(node.priority)?,
@@ -252,6 +255,7 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         transport: plain(router.transport?).unwrap_or_default(),
         password: plain(router.password?),
         auth: plain(router.auth?).map(|auth| auth.valid(advert_interval)),
+        heartbeat: plain(router.heartbeat?),
         track,
         notify: router.notify?.map(Spanned::into_inner),
         garp: router.garp?,

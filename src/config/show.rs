@@ -7,7 +7,7 @@ use crate::vrrp::auth::Policy;
 
 use super::quantity::{duration_text, size_text};
 use super::track;
-use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, ProxySettings, Transport};
+use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -17,10 +17,7 @@ pub fn show(config: &Config) -> String {
 }
 
 fn write(config: &Config, out: &mut String) -> std::fmt::Result {
-    for node in &config.nodes {
-        writeln!(out, "[[node]]\nname     = {:?}", node.name)?;
-        writeln!(out, "address  = \"{}\"\npriority = {}\n", node.address, node.priority)?;
-    }
+    config.nodes.iter().try_for_each(|node| write_node(node, out))?;
     for router in &config.routers {
         let preempt = match router.preempt {
             Preempt::Always => "\"always\"".to_owned(),
@@ -55,6 +52,9 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         if let Some(auth) = &router.auth {
             writeln!(out, "auth            = {}", auth_text(auth))?;
         }
+        if let Some(heartbeat) = router.heartbeat {
+            writeln!(out, "heartbeat       = {{ port = {} }}", heartbeat.port)?;
+        }
         writeln!(out, "{}", track::show::lines(&router.track, router.notify.as_ref()))?;
     }
     for frontend in &config.frontends {
@@ -85,6 +85,12 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     }
     proxy(&config.proxy, out)?;
     limits(&config.limits, out)
+}
+
+fn write_node(node: &Node, out: &mut String) -> std::fmt::Result {
+    let Node { name, address, priority, heartbeat } = node;
+    writeln!(out, "[[node]]\nname      = {name:?}\naddress   = \"{address}\"")?;
+    writeln!(out, "priority  = {priority}\nheartbeat = \"{heartbeat}\"\n")
 }
 
 fn auth_text(Auth { key_file, policy: Policy { active, mode, window } }: &Auth) -> String {

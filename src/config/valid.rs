@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::balance::Balance;
+use super::heartbeat::Heartbeat;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -39,6 +40,8 @@ pub struct Node {
     pub address: IpAddr,
     /// What it competes with, 1..=254, or 255 for the owner of the addresses.
     pub priority: Priority,
+    /// Its address for the UDP heartbeat, perhaps on another network. Default its own address.
+    pub heartbeat: IpAddr,
 }
 
 /// A `[[vrrp]]`: addresses that move together.
@@ -68,6 +71,8 @@ pub struct Router {
     pub hold_down: Span,
     /// How its adverts are authenticated. Default not at all.
     pub auth: Option<Auth>,
+    /// The second path of its adverts. Default none.
+    pub heartbeat: Option<Heartbeat>,
     /// What it depends on beyond its interface and its frontends, in the order of the file.
     pub track: Vec<Tracker>,
     /// Who is told of its transitions.

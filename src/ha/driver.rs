@@ -31,6 +31,7 @@ use super::scout::Found;
 use super::track::{self, DataPlane, Link};
 use super::vip;
 
+mod heartbeats;
 mod intake;
 mod suspicion;
 
@@ -101,7 +102,7 @@ impl Ha {
             recorder: Recorder::new(instances.iter().map(Instance::recorded).collect()),
             instances,
             service: addresses.map(|cidr| cidr.address).collect(),
-            hands: Hands::open(&config.routers)?,
+            hands: Hands::open(&config, node)?,
             pacer: Pacer::default(),
             // Subscribed before the first look, so that no change falls between.
             watch: Watch::open()?,
@@ -135,6 +136,8 @@ impl Ha {
             claimed = self.hands.claims.readable() => claimed.map(|()| Wake::Packets),
             rung = self.alarm.rings() => rung.map(|()| Wake::Timer),
             changed = self.watch.changed() => changed.map(|()| Wake::Network),
+            // Last: anyone can send UDP, and that must hide nothing else.
+            ready = self.hands.heartbeats.readable() => ready.map(|()| Wake::Packets),
         }
     }
 
@@ -144,6 +147,7 @@ impl Ha {
     /// The kernel no longer answers: the agent cannot go on.
     pub async fn turn(&mut self, wake: Wake) -> io::Result<()> {
         self.drain().await;
+        self.drain_heartbeats().await;
         if let Some(due) = self.due.take_if(|due| clock::now() >= *due) {
             self.lag.record(clock::now().since(due));
         }
@@ -236,12 +240,14 @@ impl Ha {
 
     /// Packets refused since the start, by reason.
     pub fn refused(&self) -> Vec<(String, u64)> {
-        self.refusing.seen()
+        let mut seen = self.refusing.seen();
+        seen.extend(self.hands.heartbeats.refused());
+        seen
     }
 
     /// In a flood of refused packets, how many of them each one that is read stands for.
     pub fn sampling(&self) -> Option<u32> {
-        self.refusing.sampling()
+        self.refusing.sampling().or(self.hands.heartbeats.sampling())
     }
 
     /// How late the timer was served since the start.
@@ -342,6 +348,7 @@ impl Ha {
             handle(instance, Input::Fault, &mut effects);
             let _released = self.hands.perform(instance, &effects, &mut self.events).await;
         }
+        instance.watch_paths();
         let role = Sight::Role(instance.machine.role());
         let _nothing = instance.conflicts.handle(now, clock::wall_ms(), &role, &mut self.events);
         debug_assert!(instance.machine.role() != Role::Initialize || instance.machine.deadline().is_none());

@@ -14,8 +14,11 @@ use crate::vrrp::{
 };
 
 use super::conflict::{Conflicts, Ours, Sender};
+use super::heartbeat::Heartbeat;
 use super::recorder::Recorded;
 use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
+
+mod second_path;
 
 /// When an address that the kernel refused is tried again.
 const RETRY: Span = Span::from_millis(1_000);
@@ -73,6 +76,8 @@ pub(crate) struct Instance {
     pub(crate) peers: Option<Vec<IpAddr>>,
     /// Signs and verifies its adverts, when the config says so.
     pub(crate) auth: Option<Auth>,
+    /// The second path of its adverts, when the config has one.
+    pub(crate) heartbeat: Option<Heartbeat>,
     /// The checksum dialects of IPv4 peers, by source; the one heard last is the last.
     dialects: Vec<(IpAddr, Dialect)>,
     /// What its interface offers; kept through a fault, so that the addresses can still be taken off.
@@ -111,6 +116,7 @@ impl Instance {
             held: vec![false; router.addresses.len()],
             track,
             peers: peers(config, node, router),
+            heartbeat: Heartbeat::new(config, node, router, auth.as_ref()),
             auth,
             dialects: Vec::new(),
             link: None,
@@ -297,6 +303,10 @@ impl Instance {
             trackers: self.track.trackers.status(),
             hook: None,
             alarms: self.conflicts.alarms(),
+            paths: self
+                .heartbeat
+                .as_ref()
+                .map_or_else(Vec::new, |heartbeat| heartbeat.status(self.adverts_sent)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use futures_util::future::join_all;
 
-use crate::config::{Garp, Router};
+use crate::config::{Config, Garp};
 use crate::event::Event;
 use crate::net::arp::{ArpSocket, Form};
 use crate::net::ndp::NdpSocket;
@@ -13,6 +13,7 @@ use crate::net::netlink::Netlink;
 use crate::vrrp::{Cidr, Effect, Priority};
 
 use super::claims::Claims;
+use super::heartbeat::sockets::Heartbeats;
 use super::instance::Instance;
 use super::wires::Wires;
 
@@ -23,6 +24,7 @@ const AT_ONCE: usize = 32;
 /// The adapters through which effects reach the kernel.
 pub(crate) struct Hands {
     pub(crate) wires: Wires,
+    pub(crate) heartbeats: Heartbeats,
     pub(crate) netlink: Netlink,
     pub(crate) claims: Claims,
     arp: ArpSocket,
@@ -31,9 +33,11 @@ pub(crate) struct Hands {
 
 impl Hands {
     /// Opens every adapter.
-    pub(crate) fn open(routers: &[Router]) -> io::Result<Self> {
+    pub(crate) fn open(config: &Config, node: usize) -> io::Result<Self> {
+        let routers = &config.routers;
         Ok(Self {
             wires: Wires::open(routers)?,
+            heartbeats: Heartbeats::open(config, node)?,
             netlink: Netlink::open()?,
             claims: Claims::open(routers)?,
             arp: ArpSocket::open()?,
@@ -125,6 +129,11 @@ impl Hands {
         match sent {
             Ok(()) => instance.adverts_sent += 1,
             Err(error) => tracing::debug!("advert of {} on {}: {error}", router.name, router.interface),
+        }
+        let Some(heartbeat) = &mut instance.heartbeat else { return };
+        let Some(socket) = self.heartbeats.socket(heartbeat.port()) else { return };
+        if let Err(error) = heartbeat.advertise(router, priority, |bytes, to| socket.send(bytes, to)) {
+            tracing::debug!("heartbeat of {}: {error}", router.name);
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::io;
 
-use crate::config::Config;
+use crate::config::{Config, Router};
+use crate::net::heartbeat_socket::HeartbeatSocket;
 use crate::net::netlink::Netlink;
 use crate::vrrp::auth::Auth;
 use crate::vrrp::{Dialect, Priority};
 
+use super::heartbeat::Heartbeat;
 use super::vip::{self, Removed};
 use super::wires::Wires;
 use super::{instance, track};
@@ -38,6 +40,9 @@ pub async fn release(
             continue;
         }
         // A cable that is out is the usual reason to be here; nobody would hear us then.
+        if let Err(error) = tell_over_udp(config, node, router, auth.as_deref()) {
+            tracing::warn!("{}: the peers were not told over UDP: {error}", router.name);
+        }
         let Ok(link) = track::link(&interfaces, router, config.nodes[node].address, &service) else {
             continue;
         };
@@ -45,4 +50,11 @@ pub async fn release(
         wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), auth, |_| Dialect::Pseudo)?;
     }
     Ok(removed)
+}
+
+/// Over a path of its own, which may live when the cable is out. From any port: an agent that hangs has the right one.
+fn tell_over_udp(config: &Config, node: usize, router: &Router, auth: Option<&Auth>) -> io::Result<()> {
+    let Some(mut heartbeat) = Heartbeat::new(config, node, router, auth) else { return Ok(()) };
+    let socket = HeartbeatSocket::open((config.nodes[node].heartbeat, 0).into())?;
+    heartbeat.advertise(router, Priority::RESIGN, |bytes, to| socket.send(bytes, to))
 }

@@ -12,6 +12,8 @@ use crate::event::{Alarm, Stamped};
 use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
+use super::path::PathStatus;
+
 /// What a client of `agent.sock` may say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
@@ -160,6 +162,9 @@ pub struct RouterStatus {
     /// The conflicts that go on, in the order in which they were seen first.
     #[serde(default)]
     pub alarms: Vec<AlarmStatus>,
+    /// The paths of its adverts when there is more than one; empty otherwise.
+    #[serde(default)]
+    pub paths: Vec<PathStatus>,
 }
 
 /// The authentication of a router's adverts.

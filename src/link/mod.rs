@@ -4,9 +4,11 @@
 
 pub mod frame;
 mod message;
+mod path;
 
 pub use message::{
     AddressStatus, AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus,
     PoolReport, ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status,
     TrackerEffect, TrackerState, TrackerStatus,
 };
+pub use path::{PathState, PathStatus};

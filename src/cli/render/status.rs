@@ -1,8 +1,8 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{
-    AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Report,
-    RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
+    AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PathState, PathStatus, PeerStatus,
+    ProxyStatus, Report, RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -86,10 +86,26 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     rows.push(peer(router, now_ms));
     rows.extend(router.trackers.iter().enumerate().map(|(index, at)| tracker(index, at, now_ms)));
     rows.push(line("adverts", counters(router)));
+    rows.extend(router.paths.iter().enumerate().map(|(index, at)| path(index, at, now_ms)));
     rows.extend(router.auth.iter().map(auth));
     rows.extend(router.hook.iter().map(|at| hook(at, now_ms)));
     rows.extend(router.alarms.iter().map(|at| alarm(at, now_ms)));
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
+}
+
+fn path(index: usize, path: &PathStatus, now_ms: u64) -> Vec<Cell> {
+    let PathStatus { path, port, state, since_ms, sent, received, losses } = path;
+    let port = port.map_or(String::new(), |port| format!(" (UDP port {port})"));
+    let lasted = age(now_ms, *since_ms);
+    let state_text = match state {
+        PathState::Unknown => "unknown, no advert heard on it in this role".to_owned(),
+        PathState::Alive => format!("alive for {lasted}"),
+        PathState::Lost => format!("LOST for {lasted}"),
+    };
+    let counts = format!("{sent} sent, {received} received, lost {losses} {}", plural(*losses, "time"));
+    let label = if index == 0 { "paths" } else { "" };
+    let row = line(label, format!("{path}{port}: {state_text}; {counts}"));
+    if *state == PathState::Lost { bad(row) } else { row }
 }
 
 fn alarm(alarm: &AlarmStatus, now_ms: u64) -> Vec<Cell> {

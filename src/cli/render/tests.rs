@@ -13,6 +13,8 @@ use crate::link::{
 use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
 
+mod paths;
+
 /// 2026-11-20 15:58:56.123 UTC.
 const NOW: u64 = 1_795_190_336_123;
 
@@ -73,6 +75,7 @@ fn router() -> RouterStatus {
         trackers: Vec::new(),
         hook: None,
         alarms: Vec::new(),
+        paths: Vec::new(),
     }
 }
 

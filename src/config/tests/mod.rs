@@ -2,6 +2,7 @@
 
 mod auth;
 mod balance;
+mod heartbeat;
 mod identify;
 mod random;
 mod sample;

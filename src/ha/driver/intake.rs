@@ -1,12 +1,13 @@
 //! The driver's ears: packets from the sockets to the routers that they are for, or refused with a reason.
 
+use crate::ha::paths::Which;
 use crate::net::clock;
 use crate::vrrp::{Accepted, Input, Received, Refusal, Time};
 
 use super::{BATCH, Ha};
 
 /// Larger than any advert; what is longer is cut off and then refused for its length.
-const PACKET: usize = 2048;
+pub(super) const PACKET: usize = 2048;
 
 impl Ha {
     /// Reads what has come, and lets it be heard or refused.
@@ -55,7 +56,9 @@ impl Ha {
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {
         let node = self.config.nodes.iter().find(|node| node.address == advert.source);
-        self.instances[position].heard(&advert, node.map(|node| node.name.clone()));
+        let instance = &mut self.instances[position];
+        instance.heard(&advert, node.map(|node| node.name.clone()));
+        instance.heard_on(Which::Main, now, &advert, &mut self.events);
         self.feed(now, position, Input::Advert(advert)).await;
     }
 }

@@ -193,6 +193,7 @@ const fn tone_of(event: &Event) -> Tone {
         Event::Moved { .. }
         | Event::Competes { .. }
         | Event::AlarmCleared { .. }
+        | Event::PathBack { .. }
         | Event::ProxyStarted { .. }
         | Event::ProxyReady { .. }
         | Event::Tracked { passes: true, .. }
@@ -205,6 +206,7 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::AddressFailed { .. }
         | Event::ProxyDied { .. }
         | Event::AlarmRaised { .. }
+        | Event::PathLost { .. }
         | Event::ServerDown { .. } => Tone::Trouble,
     }
 }
