@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use vipd::event::Alarm;
 use vipd::lab::{Content, Frame, Host, Moment};
+use vipd::link::Status;
 use vipd::net::ndp::NdpSocket;
 use vipd::net::netlink::Netlink;
-use vipd::vrrp::Cidr;
+use vipd::vrrp::{Cidr, Role};
 
 use super::bed::{Bed, CONFIG, PATIENCE, VIP, VIP_V6};
 
@@ -141,6 +142,31 @@ fn a_host_that_only_tries_to_take_the_address_is_told_and_is_no_duplicate() {
     assert_eq!(usable_on(rogue), Some(false));
     assert_eq!(bed.lb1().status().expect("a status").routers[0].alarms, []);
     bed.wait_for_client(VIP_V6, "lb1");
+}
+
+#[test]
+fn an_address_that_failed_the_detection_of_duplicates_is_freed_by_the_takeover() {
+    let bed = Bed::serving(CONFIG);
+    // Put there by hand while lb1 has it: it stays there, and is good for nothing.
+    let lb2 = bed.lab.host("lb2");
+    detect_duplicates_on(lb2);
+    lb2.add_address(V6).expect("added");
+    assert_eq!(usable_on(lb2), Some(false));
+    let pulled = bed.lab.unplug("lb1").expect("pulled");
+    bed.lb2().wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+    let serves = |frame: &Frame| frame.advert().is_some_and(|advert| advert.priority == 100);
+    let served = bed.capture.wait_for(pulled, PATIENCE, serves).expect("lb2's first advert");
+    let first = bed.announced("lb2", VIP_V6, served.at, |_| true);
+    assert!(first.at.since(served.at) < Duration::from_millis(500), "{:?}", first.at.since(served.at));
+    assert_eq!(usable_on(lb2), Some(true));
+    bed.wait_for_client(VIP_V6, "lb2");
+    // The same while it serves, and there is a duplicate to be found.
+    bed.lab.host("rogue").add_address(V6).expect("added");
+    lb2.delete_address(V6).expect("deleted");
+    // Unless lb2 was quicker.
+    let _added = lb2.add_address(V6);
+    let usable = |_: &Status| usable_on(lb2) == Some(true);
+    bed.lb2().wait_for("the address to be usable again", PATIENCE, usable).expect("put back");
 }
 
 #[test]

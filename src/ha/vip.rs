@@ -55,7 +55,7 @@ fn is_ours(config: Option<&Config>, interface: &Interface, assigned: &Assigned) 
             .any(|router| router.interface == interface.name && router.addresses.contains(&assigned.cidr))
 }
 
-/// What is on the interfaces, to be asked by address: a node may have a thousand of them.
+/// What is on the interfaces and can be used, to be asked by address: a node may have a thousand of them.
 pub(crate) struct There {
     /// Whether the address carries our tag.
     ours: HashMap<(u32, Cidr), bool>,
@@ -64,7 +64,8 @@ pub(crate) struct There {
 impl There {
     pub(crate) fn new(interfaces: &[Interface]) -> Self {
         let addresses = interfaces.iter().flat_map(|interface| {
-            interface.addresses.iter().map(|assigned| ((interface.index, assigned.cidr), assigned.ours))
+            let there = interface.addresses.iter().filter(|assigned| assigned.ours || !assigned.tentative);
+            there.map(|assigned| ((interface.index, assigned.cidr), assigned.ours))
         });
         Self { ours: addresses.collect() }
     }

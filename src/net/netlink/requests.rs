@@ -50,17 +50,44 @@ impl Netlink {
         Ok(interfaces.into_iter().map(|(_, interface)| interface).collect())
     }
 
-    /// Puts an address on an interface, tagged as ours; says whether it was missing.
+    /// Puts an address on an interface, tagged as ours; says whether it was missing. One that others put there and that
+    /// the detection of duplicates keeps from being used counts as missing.
     ///
     /// # Errors
     /// `PermissionDenied` without CAP_NET_ADMIN, `ENODEV` when the interface has gone, and what else the kernel says.
     pub async fn add(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
+        if self.insert(interface, cidr).await? {
+            return Ok(true);
+        }
+        if !self.is_held_up(interface, cidr).await? {
+            return Ok(false);
+        }
+        // Its flags could be changed, but not its state.
+        self.remove(interface, cidr).await?;
+        self.insert(interface, cidr).await
+    }
+
+    async fn insert(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
         let mut request = self.handle.address().add(interface, cidr.address, cidr.prefix);
         let attributes = &mut request.message_mut().attributes;
         attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
         attributes.push(AddressAttribute::Protocol(ADDRESS_PROTOCOL.into()));
         attributes.push(AddressAttribute::Flags(flags(cidr)));
         done_unless(request.execute().await, libc::EEXIST)
+    }
+
+    /// Whether an address that is on an interface cannot be used, or not yet.
+    async fn is_held_up(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
+        if cidr.address.is_ipv4() {
+            return Ok(false);
+        }
+        let mut dump = std::pin::pin!(self.handle.address().get().set_link_index_filter(interface).execute());
+        while let Some(message) = dump.try_next().await.map_err(into_io)? {
+            if let Some(found) = assigned(&message).filter(|found| found.cidr == cidr) {
+                return Ok(found.tentative);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes an address off an interface; says whether it was there.
