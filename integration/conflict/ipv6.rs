@@ -45,6 +45,14 @@ fn usable_on(host: &Host) -> Option<bool> {
     host.run(look).expect("a thread there")
 }
 
+/// Gives the rogue the address, to answer for and to speak from: the kernel makes it usable a little later.
+fn give_to_the_rogue(bed: &Bed) {
+    let rogue = bed.lab.host("rogue");
+    rogue.add_address(V6).expect("added");
+    let usable = |_: &Status| usable_on(rogue) == Some(true);
+    bed.lb1().wait_for("the rogue to have the address", PATIENCE, usable).expect("it has");
+}
+
 fn asks_for_ours(frame: &Frame) -> bool {
     frame.question().is_some_and(|asked| asked == VIP || asked == VIP_V6)
 }
@@ -62,7 +70,7 @@ fn a_host_that_claims_the_ipv6_address_is_answered_named_and_forgotten_when_it_s
     let mark = bed.lb1().events().mark();
 
     // It answers for the address, and tells everybody once.
-    rogue.add_address(V6).expect("added");
+    give_to_the_rogue(&bed);
     let claimed = Moment::now();
     announce_from(rogue);
     let told = bed.announced("rogue", VIP_V6, claimed, |_| true);
@@ -180,7 +188,7 @@ fn with_verify_off_nothing_is_asked_and_what_is_heard_counts() {
             bed.announced("lb1", VIP_V6, since, |frame| frame.at.since(since) > Duration::from_secs(7));
         assert_eq!(bed.count("lb1", (since, last.at), asks_for_ours), asked, "verify = {verify}");
         if verify == "off" {
-            bed.lab.host("rogue").add_address(V6).expect("added");
+            give_to_the_rogue(&bed);
             bed.alarm(bed.lb1(), Alarm::DuplicateAddress, || announce_from(bed.lab.host("rogue")));
             assert_eq!(bed.count("lb1", (since, Moment::now()), asks_for_ours), 0);
         }
