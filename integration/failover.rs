@@ -13,6 +13,8 @@ use vipd::vrrp::{Cidr, Effect, Role};
 
 #[path = "failover/authentic.rs"]
 mod authentic;
+#[path = "failover/elsewhere.rs"]
+mod elsewhere;
 #[path = "failover/heartbeat.rs"]
 mod heartbeat;
 #[path = "failover/kernel.rs"]

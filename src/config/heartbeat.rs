@@ -73,8 +73,8 @@ fn contradictions(file: &File, router: &Router, heartbeat: &Spanned<Heartbeat>, 
         let message = "a heartbeat needs peers, and there is no other [[node]]";
         problems.error(heartbeat.span(), message).help("add a [[node]] for each peer, or remove it");
     }
-    let v4 = router.addresses.iter().any(|at| at.get_ref().family() == Family::V4);
-    if let Some(v6) = router.addresses.first().filter(|_| !v4) {
+    let v4 = router.addresses.own.iter().any(|at| at.get_ref().family() == Family::V4);
+    if let Some(v6) = router.addresses.own.first().filter(|_| !v4) {
         let message = "a heartbeat lists the IPv4 addresses of its router, and there is none";
         let problem = problems.error(heartbeat.span(), message);
         problem.other(v6.span(), "IPv6 alone here").help("remove the heartbeat, or add an IPv4 address");
@@ -97,7 +97,7 @@ fn addresses(file: &File, problems: &mut Problems<'_>) {
     }
     for at in given() {
         let moves = |virt: &&Spanned<crate::vrrp::Cidr>| virt.get_ref().address == *at.get_ref();
-        if let Some(virt) = file.routers.iter().flat_map(|router| &router.addresses).find(moves) {
+        if let Some(virt) = file.routers.iter().flat_map(|router| router.addresses.all()).find(moves) {
             let message = format!("{} moves, and heartbeats come from an address that stays", at.get_ref());
             let problem = problems.error(at.span(), message);
             problem

@@ -10,6 +10,7 @@ use crate::vrrp::Priority;
 use super::auth;
 use super::balance;
 use super::heartbeat;
+use super::placed;
 use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
@@ -28,6 +29,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     }
     heartbeat::lint(file, problems);
     track::lint::lint(file, problems);
+    file.routers.iter().for_each(|router| placed::lint(router, problems));
     equal_priorities(file, problems);
     unreachable_binds(file, problems);
     for pool in &file.pools {
@@ -148,6 +150,6 @@ fn servers(file: &File, pool: &Pool, problems: &mut Problems<'_>) {
 
 /// Every virtual address and where it stands.
 fn virtual_addresses(file: &File) -> impl Iterator<Item = (IpAddr, std::ops::Range<usize>)> + '_ {
-    let all = file.routers.iter().flat_map(|router| &router.addresses);
+    let all = file.routers.iter().flat_map(|router| router.addresses.all());
     all.map(|at: &Spanned<_>| (at.get_ref().address, at.span()))
 }

@@ -10,11 +10,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::vrrp::wire::Password;
-use crate::vrrp::{Centis, Cidr, Preempt, Priority, Span, Version, Vrid};
+use crate::vrrp::{Centis, Preempt, Priority, Span, Version, Vrid};
 
 use super::address;
 use super::auth::{self, Auth};
 use super::heartbeat::{self, Heartbeat};
+use super::placed::{self, Addresses};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
 use super::settings;
@@ -48,7 +49,7 @@ pub(super) struct Router {
     pub(super) name: Field<String>,
     pub(super) interface: Field<String>,
     pub(super) vrid: Field<Vrid>,
-    pub(super) addresses: Vec<Spanned<Cidr>>,
+    pub(super) addresses: Addresses,
     pub(super) advert_interval: Option<Centis>,
     pub(super) preempt: Option<Preempt>,
     pub(super) start_delay: Option<Span>,
@@ -129,11 +130,12 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         None => Some(None),
     };
     let heartbeat = heartbeat::heartbeat(table.entry("heartbeat"), table.problems);
+    let interface = table.required("interface", "interface = \"eth0\"", value::interface);
     let router = Router {
         name: table.required("name", "name = \"web\"", value::name),
-        interface: table.required("interface", "interface = \"eth0\"", value::interface),
+        addresses: placed::read(&mut table, &interface),
+        interface,
         vrid: table.required("vrid", "vrid = 51", value::vrid),
-        addresses: table.list("addresses", "addresses = [\"10.77.0.100/24\"]", of_text(address::cidr)),
         advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),
         preempt: table.or("preempt", Preempt::Always, value::preempt),
         start_delay: table.or("start_delay", Span::ZERO, value::span),
@@ -160,6 +162,11 @@ impl Router {
     const GARP_REFRESH: Span = Span::from_millis(60_000);
     /// A minute: the third fault within half a minute holds a node down for a good minute, and none for over two.
     const HOLD_DOWN: Span = Span::from_millis(60_000);
+
+    /// Every interface that it names.
+    fn interfaces(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.interface.iter().chain(self.addresses.elsewhere.iter().map(|(_, interface)| interface))
+    }
 
     fn programs(&self) -> impl Iterator<Item = Program> {
         let hook = self.notify.as_ref().and_then(Option::as_ref);
@@ -191,13 +198,10 @@ impl File {
     pub(super) fn outline(&self) -> Outline {
         let node =
             |node: &Node| Some((node.name.as_ref()?.get_ref().clone(), *node.address.as_ref()?.get_ref()));
-        let interface = |router: &Router| {
-            let interface = router.interface.as_ref()?;
-            Some((interface.get_ref().clone(), interface.span()))
-        };
+        let named = |interface: &Spanned<String>| (interface.get_ref().clone(), interface.span());
         Outline {
             nodes: self.nodes.iter().filter_map(node).collect(),
-            interfaces: self.routers.iter().filter_map(interface).collect(),
+            interfaces: self.routers.iter().flat_map(Router::interfaces).map(named).collect(),
             programs: self.routers.iter().flat_map(Router::programs).collect(),
         }
     }

@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use toml::Spanned;
 
 use super::heartbeat;
 use super::nearest::nearest;
+use super::placed::{Elsewhere, is_link_local, link_local_first};
 use super::pools;
 use super::problem::Problems;
 use super::raw::{File, Frontend, Node, Router};
@@ -17,7 +19,7 @@ use super::track::Tracker;
 use super::track::read::What;
 use super::valid;
 use super::valid::Transport;
-use crate::vrrp::{Family, Version};
+use crate::vrrp::{Cidr, Family, Version};
 
 /// Records duplicates and references to nothing.
 pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
@@ -56,12 +58,26 @@ fn routers(file: &File, problems: &mut Problems<'_>) {
         };
     }
     file.routers.iter().for_each(|router| contradictions(file, router, problems));
-    let addresses = file.routers.iter().flat_map(|router| &router.addresses);
-    for (place, first, address) in repeated(addresses.map(|at| (at.get_ref().address, at.span()))) {
+    for (place, first, (address, _)) in repeated(file.routers.iter().flat_map(placed)) {
         problems
             .error(place, format!("the address {address} is there twice"))
             .other(first, "first used here");
     }
+}
+
+/// An address, and the interface where that belongs to it.
+type Identity<'f> = (IpAddr, Option<&'f str>);
+
+/// The addresses of a router with what tells them from others: a link-local one may be on several interfaces.
+fn placed(router: &Router) -> Vec<(Identity<'_>, Range<usize>)> {
+    let own = router.interface.as_ref().map(|interface| interface.get_ref().as_str());
+    let at = |address: &Spanned<Cidr>, interface| {
+        let interface = is_link_local(address.get_ref()).then_some(interface).flatten();
+        ((address.get_ref().address, interface), address.span())
+    };
+    let here = router.addresses.own.iter().map(|address| at(address, own));
+    let elsewhere = router.addresses.elsewhere.iter();
+    here.chain(elsewhere.map(|(address, name)| at(address, Some(name.get_ref().as_str())))).collect()
 }
 
 /// What the keys of one router cannot all mean.
@@ -71,7 +87,7 @@ fn contradictions(file: &File, router: &Router, problems: &mut Problems<'_>) {
     };
     let version = given(&router.version);
     let v2 = version.clone().filter(|(version, _)| *version == Version::V2);
-    let v6 = router.addresses.iter().find(|at| at.get_ref().family() == Family::V6);
+    let v6 = router.addresses.own.iter().find(|at| at.get_ref().family() == Family::V6);
     if let Some((_, place)) = &v2 {
         if let Some(v6) = v6 {
             let problem = problems.error(v6.span(), "version 2 of VRRP is for IPv4 alone".to_owned());
@@ -242,11 +258,16 @@ fn valid_track(file: &File, router: &Router) -> Option<Vec<Tracker>> {
 
 fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
     let advert_interval = router.advert_interval?;
+    let mut addresses: Vec<_> = router.addresses.own.into_iter().map(Spanned::into_inner).collect();
+    link_local_first(&mut addresses);
+    let elsewhere = router.addresses.elsewhere.into_iter();
+    let elsewhere = elsewhere.map(|(address, interface)| (address.into_inner(), interface.into_inner()));
     Some(valid::Router {
         name: plain(router.name)?,
         interface: plain(router.interface)?,
         vrid: plain(router.vrid)?,
-        addresses: router.addresses.into_iter().map(Spanned::into_inner).collect(),
+        addresses,
+        elsewhere: elsewhere.map(|(address, interface)| Elsewhere { address, interface }).collect(),
         advert_interval,
         preempt: router.preempt?,
         start_delay: router.start_delay?,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::vrrp::Preempt;
 use crate::vrrp::auth::Policy;
 
+use super::placed;
 use super::quantity::{duration_text, size_text};
 use super::track;
 use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
@@ -30,7 +31,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         };
         writeln!(out, "[[vrrp]]\nname            = {:?}", router.name)?;
         writeln!(out, "interface       = {:?}\nvrid            = {}", router.interface, router.vrid)?;
-        writeln!(out, "addresses       = {}", strings(&router.addresses))?;
+        writeln!(out, "addresses       = {}", placed::shown(router))?;
         writeln!(out, "version         = {}", router.version)?;
         if let Some(password) = router.password {
             let text = String::from_utf8_lossy(&password);

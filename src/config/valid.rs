@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::balance::Balance;
 use super::heartbeat::Heartbeat;
+use super::placed::Elsewhere;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -53,8 +54,11 @@ pub struct Router {
     pub interface: String,
     /// The Virtual Router Identifier.
     pub vrid: Vrid,
-    /// The addresses of either family, in the order of the file; never empty.
+    /// The addresses on its own interface, which its adverts list: in the order of the file, but an IPv6 link-local one
+    /// first; never empty.
     pub addresses: Vec<Cidr>,
+    /// The addresses on other interfaces, which move with the others and which no advert lists. Default none.
+    pub elsewhere: Vec<Elsewhere>,
     /// The protocol version. Default 3.
     pub version: Version,
     /// Where adverts are sent. Default multicast.

@@ -20,8 +20,7 @@ pub(crate) struct Claims {
 impl Claims {
     /// Listens for claims of every address of `routers`.
     pub(crate) fn open(routers: &[Router]) -> io::Result<Self> {
-        let (v4, v6) =
-            by_family(routers.iter().flat_map(|router| &router.addresses).map(|cidr| cidr.address));
+        let (v4, v6) = by_family(routers.iter().flat_map(Router::places).map(|(cidr, _)| cidr.address));
         Ok(Self {
             arp: (!v4.is_empty()).then(|| ArpWatch::open(&v4)).transpose()?,
             ndp: (!v6.is_empty()).then(|| NdpWatch::open(&v6)).transpose()?,

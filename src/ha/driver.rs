@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use tokio::select;
 
-use crate::config::Config;
+use crate::config::{Config, Router};
 use crate::event::Event;
 use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
@@ -25,6 +25,7 @@ use super::lag::Lag;
 use super::lookout::Lookout;
 use super::pace::{Kind, Pacer, Packet};
 use super::perform::Hands;
+use super::place;
 use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
 use super::scout::Found;
@@ -92,7 +93,7 @@ impl Ha {
         let instances = config.routers.iter().zip(auths);
         let instances: Vec<_> =
             instances.map(|(router, auth)| Instance::new(&config, node, router, auth)).collect();
-        let addresses = config.routers.iter().flat_map(|router| &router.addresses);
+        let addresses = config.routers.iter().flat_map(Router::places);
         let mut by_vrid: HashMap<_, Vec<_>> = HashMap::new();
         for (position, router) in config.routers.iter().enumerate() {
             by_vrid.entry(router.vrid).or_default().push(position);
@@ -101,7 +102,7 @@ impl Ha {
             by_vrid,
             recorder: Recorder::new(instances.iter().map(Instance::recorded).collect()),
             instances,
-            service: addresses.map(|cidr| cidr.address).collect(),
+            service: addresses.map(|(cidr, _)| cidr.address).collect(),
             hands: Hands::open(&config, node)?,
             pacer: Pacer::default(),
             // Subscribed before the first look, so that no change falls between.
@@ -287,7 +288,8 @@ impl Ha {
 
     /// Weighs what a router depends on, and tells its machine.
     async fn evaluate(&mut self, now: Time, position: usize) {
-        let link = self.joined_link(position);
+        let seats = place::seats(&self.instances[position].places, &self.interfaces);
+        let link = self.joined_link(position).and_then(|link| seats.clone().map(|_| link));
         let instance = &mut self.instances[position];
         instance.look(now, &self.interfaces, &self.plane, &mut self.events);
         let verdict = instance.track.verdict(now, link, &self.plane);
@@ -299,7 +301,13 @@ impl Ha {
         }
         if let Some((link, priority)) = orders.enter {
             let Some(source) = link.sources().next() else { return };
-            self.instances[position].link = Some(link);
+            let instance = &mut self.instances[position];
+            instance.link = Some(link);
+            instance
+                .places
+                .iter_mut()
+                .zip(seats.unwrap_or_default())
+                .for_each(|(place, seat)| place.seat = Some(seat));
             self.feed(now, position, Input::Compete(priority)).await;
             self.feed(now, position, Input::Startup { source }).await;
         }
@@ -357,7 +365,7 @@ impl Ha {
         if instance.machine.role() != Role::Active {
             self.pacer.cancel(position);
         } else if asked {
-            self.pacer.push(Kind::Announce, position, instance.router.addresses.len());
+            self.pacer.push(Kind::Announce, position, instance.places.len());
         }
     }
 

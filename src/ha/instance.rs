@@ -15,6 +15,7 @@ use crate::vrrp::{
 
 use super::conflict::{Conflicts, Ours, Sender};
 use super::heartbeat::Heartbeat;
+use super::place::{Place, places};
 use super::recorder::Recorded;
 use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
 
@@ -84,8 +85,8 @@ pub(crate) struct Instance {
     pub(crate) link: Option<Link>,
     /// When what it depends on has to be weighed again, though nothing else happens.
     pub(crate) weigh_at: Option<Time>,
-    /// Whether each address is on the interface, in the order of the config.
-    pub(crate) held: Vec<bool>,
+    /// Its addresses, those that adverts list first.
+    pub(crate) places: Vec<Place>,
     pub(crate) peer: Option<PeerStatus>,
     pub(crate) adverts_sent: u64,
     pub(crate) adverts_received: u64,
@@ -113,7 +114,7 @@ impl Instance {
         track.trackers = Trackers::new(&router.track, clock::wall_ms());
         Self {
             machine: Machine::new(params, Priority::UNFIT),
-            held: vec![false; router.addresses.len()],
+            places: places(router),
             track,
             peers: peers(config, node, router),
             heartbeat: Heartbeat::new(config, node, router, auth.as_ref()),
@@ -277,7 +278,6 @@ impl Instance {
     }
 
     pub(crate) fn status(&self) -> RouterStatus {
-        let addresses = self.router.addresses.iter().zip(&self.held);
         let now = clock::now();
         RouterStatus {
             name: self.router.name.clone(),
@@ -291,9 +291,7 @@ impl Instance {
             effective_priority: self.machine.priority(),
             reasons: self.reasons.iter().map(|reason| self.track.with_time(now, reason)).collect(),
             advert_interval: self.router.advert_interval,
-            addresses: addresses
-                .map(|(address, held)| AddressStatus { address: *address, held: *held })
-                .collect(),
+            addresses: self.places.iter().map(|place| self.address(place)).collect(),
             peer: self.peer.clone(),
             takeovers: self.takeovers,
             adverts_sent: self.adverts_sent,
@@ -308,6 +306,12 @@ impl Instance {
                 .as_ref()
                 .map_or_else(Vec::new, |heartbeat| heartbeat.status(self.adverts_sent)),
         }
+    }
+
+    fn address(&self, place: &Place) -> AddressStatus {
+        let elsewhere = place.name != self.router.interface;
+        let interface = elsewhere.then(|| place.name.clone());
+        AddressStatus { address: place.cidr, held: place.held, interface }
     }
 
     /// Who sent an advert, and whether that can be told: `nodes` advertise from their own addresses if we do.

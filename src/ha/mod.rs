@@ -19,6 +19,7 @@ mod lookout;
 mod pace;
 mod paths;
 mod perform;
+mod place;
 mod recorder;
 mod refusing;
 mod release;

@@ -10,11 +10,12 @@ use crate::event::Event;
 use crate::net::arp::{ArpSocket, Form};
 use crate::net::ndp::NdpSocket;
 use crate::net::netlink::Netlink;
-use crate::vrrp::{Cidr, Effect, Priority};
+use crate::vrrp::{Effect, Priority};
 
 use super::claims::Claims;
 use super::heartbeat::sockets::Heartbeats;
 use super::instance::Instance;
+use super::place::Place;
 use super::wires::Wires;
 
 /// Addresses that are set or removed with one round trip to the kernel. Its answers wait in the socket's buffer, which
@@ -69,49 +70,52 @@ impl Hands {
         Ok(())
     }
 
-    /// Puts one address on the interface; says whether it was missing.
-    pub(crate) async fn put(&self, instance: &Instance, cidr: Cidr) -> Result<bool, String> {
-        let link = instance.link.ok_or("no interface")?;
+    /// Puts one address where it goes; says whether it was missing.
+    pub(crate) async fn put(&self, place: &Place) -> Result<bool, String> {
+        let Place { cidr, name, seat, .. } = place;
+        let seat = seat.ok_or("no interface")?;
         self.netlink
-            .add(link.index, cidr)
+            .add(seat.index, *cidr, seat.brings_network)
             .await
-            .map_err(|error| format!("{cidr} could not be put on {}: {error}", instance.router.interface))
+            .map_err(|error| format!("{cidr} could not be put on {name}: {error}"))
     }
 
     /// Says on the wire where every address of the router is: gratuitous ARP, unsolicited neighbour advertisements.
     pub(crate) fn announce(&self, instance: &Instance) {
-        for position in 0..instance.router.addresses.len() {
+        for position in 0..instance.places.len() {
             self.announce_one(instance, position);
         }
     }
 
-    /// The same for one of its addresses.
+    /// The same for one of its addresses, where that is.
     pub(crate) fn announce_one(&self, instance: &Instance, position: usize) {
-        let Some(link) = instance.link else { return };
-        let address = instance.router.addresses[position].address;
-        let announced = match address {
+        let Place { cidr, name, seat, .. } = &instance.places[position];
+        let Some((index, mac)) = seat.and_then(|seat| Some((seat.index, seat.mac?))) else { return };
+        let announced = match cidr.address {
             IpAddr::V4(address) => forms(instance.router.garp)
                 .iter()
-                .try_for_each(|form| self.arp.announce(link.index, link.mac, address, *form)),
-            IpAddr::V6(address) => self.ndp.announce(link.index, link.mac, address),
+                .try_for_each(|form| self.arp.announce(index, mac, address, *form)),
+            IpAddr::V6(address) => self.ndp.announce(index, mac, address),
         };
         if let Err(error) = announced {
-            tracing::warn!("announcing {address} on {}: {error}", instance.router.interface);
+            tracing::warn!("announcing {} on {name}: {error}", cidr.address);
         }
     }
 
-    /// Asks the network who has one of the router's addresses.
+    /// Asks the network where one of the router's addresses goes who has it.
     pub(crate) fn probe_one(&self, instance: &Instance, position: usize) {
-        let Some(link) = instance.link else { return };
-        let address = instance.router.addresses[position].address;
-        let asked = match (address, link.v6) {
-            (IpAddr::V4(address), _) => self.arp.probe(link.index, link.mac, address),
-            (IpAddr::V6(address), Some(source)) => self.ndp.probe(link.index, link.mac, source, address),
-            // A router with IPv6 addresses always has one.
-            (IpAddr::V6(_), None) => return,
+        let Place { cidr, name, seat, .. } = &instance.places[position];
+        let Some(seat) = seat else { return };
+        let asked = match (cidr.address, seat.mac, seat.source) {
+            (IpAddr::V4(address), Some(mac), _) => self.arp.probe(seat.index, mac, address),
+            (IpAddr::V6(address), Some(mac), Some(source)) => {
+                self.ndp.probe(seat.index, mac, source, address)
+            }
+            // Nobody to ask, or nowhere to answer to.
+            (IpAddr::V4(_), None, _) | (IpAddr::V6(_), ..) => return,
         };
         if let Err(error) = asked {
-            tracing::debug!("asking for {address} on {}: {error}", instance.router.interface);
+            tracing::debug!("asking for {} on {name}: {error}", cidr.address);
         }
     }
 
@@ -138,34 +142,36 @@ impl Hands {
     }
 
     async fn claim(&self, instance: &mut Instance) -> Result<(), String> {
-        for from in (0..instance.router.addresses.len()).step_by(AT_ONCE) {
-            let addresses = instance.router.addresses[from..].iter().take(AT_ONCE);
-            let results = join_all(addresses.map(|address| self.put(instance, *address))).await;
-            for (position, result) in (from..).zip(results) {
+        for places in instance.places.chunks_mut(AT_ONCE) {
+            let results = join_all(places.iter().map(|place| self.put(place))).await;
+            for (place, result) in places.iter_mut().zip(results) {
                 result?;
-                instance.held[position] = true;
+                place.held = true;
             }
         }
         Ok(())
     }
 
     async fn release(&self, instance: &mut Instance, events: &mut Vec<Event>) {
-        let Some(link) = instance.link else { return };
-        for from in (0..instance.router.addresses.len()).step_by(AT_ONCE) {
-            let addresses = || instance.router.addresses[from..].iter().take(AT_ONCE);
-            let results =
-                join_all(addresses().map(|address| self.netlink.remove(link.index, *address))).await;
-            for (position, (address, result)) in (from..).zip(addresses().zip(results)) {
+        for places in instance.places.chunks_mut(AT_ONCE) {
+            let results = join_all(places.iter().map(|place| self.take_off(place))).await;
+            for (place, result) in places.iter_mut().zip(results) {
                 match result {
-                    Ok(_) => instance.held[position] = false,
+                    Ok(()) => place.held = false,
                     Err(error) => events.push(Event::AddressFailed {
                         router: instance.router.name.clone(),
-                        address: *address,
-                        why: format!("could not be taken off {}: {error}", instance.router.interface),
+                        address: place.cidr,
+                        why: format!("could not be taken off {}: {error}", place.name),
                     }),
                 }
             }
         }
+    }
+
+    /// Takes one address off; one that is nowhere is no error.
+    pub(crate) async fn take_off(&self, place: &Place) -> io::Result<()> {
+        let Some(seat) = place.seat else { return Ok(()) };
+        self.netlink.remove(seat.index, place.cidr).await.map(|_was_there| ())
     }
 }
 

@@ -29,12 +29,12 @@ pub async fn release(
         return Ok(removed);
     };
     let service: Vec<_> =
-        config.routers.iter().flat_map(|router| &router.addresses).map(|cidr| cidr.address).collect();
+        config.routers.iter().flat_map(Router::places).map(|(cidr, _)| cidr.address).collect();
     let mut wires = Wires::open(&config.routers)?;
     let auths = auths.iter_mut().map(Option::as_mut).chain(std::iter::repeat_with(|| None));
     for (router, auth) in config.routers.iter().zip(auths) {
         let had = |removed: &Removed| {
-            removed.name == router.interface && router.addresses.contains(&removed.address)
+            router.places().any(|(cidr, name)| removed.name == name && removed.address == cidr)
         };
         if !removed.iter().any(had) {
             continue;

@@ -101,7 +101,7 @@ pub(crate) struct Track {
 impl Track {
     pub(crate) fn new(config: &Config, router: &Router) -> Self {
         let serves = |bind: &std::net::SocketAddr| {
-            bind.ip().is_unspecified() || router.addresses.iter().any(|cidr| bind.ip() == cidr.address)
+            bind.ip().is_unspecified() || router.places().any(|(cidr, _)| bind.ip() == cidr.address)
         };
         let mut pools: Vec<_> = config
             .frontends

@@ -25,7 +25,7 @@ pub struct Removed {
 }
 
 /// Takes off what an earlier run left behind: every address that carries our tag, and every address of the config
-/// on the interface of its router, because kernels before 5.18 keep no tag.
+/// on the interface where it goes, because kernels before 5.18 keep no tag.
 pub(crate) async fn remove_stale(
     netlink: &Netlink,
     config: Option<&Config>,
@@ -52,7 +52,7 @@ fn is_ours(config: Option<&Config>, interface: &Interface, assigned: &Assigned) 
     assigned.ours
         || routers
             .iter()
-            .any(|router| router.interface == interface.name && router.addresses.contains(&assigned.cidr))
+            .any(|router| router.places().any(|(cidr, name)| name == interface.name && cidr == assigned.cidr))
 }
 
 /// What is on the interfaces and can be used, to be asked by address: a node may have a thousand of them.
@@ -78,20 +78,20 @@ pub(crate) async fn reconcile(
     there: &There,
     events: &mut Vec<Event>,
 ) {
-    let Some(link) = instance.link else { return };
     let mut restored = false;
-    for position in 0..instance.router.addresses.len() {
-        let address = instance.router.addresses[position];
-        let found = there.ours.get(&(link.index, address));
+    for position in 0..instance.places.len() {
+        let place = &instance.places[position];
+        let Some(seat) = place.seat else { continue };
+        let found = there.ours.get(&(seat.index, place.cidr));
         match (instance.machine.role(), found) {
             (Role::Active, Some(_)) => {}
-            (Role::Active, None) => restored |= put_back(hands, instance, address, events).await,
+            (Role::Active, None) => restored |= put_back(hands, instance, position, events).await,
             (Role::Backup | Role::Initialize, Some(true)) => {
-                let _absent = hands.netlink.remove(link.index, address).await;
+                let _absent = hands.take_off(place).await;
             }
             (Role::Backup | Role::Initialize, _) => {}
         }
-        instance.held[position] = instance.machine.role() == Role::Active;
+        instance.places[position].held = instance.machine.role() == Role::Active;
     }
     if restored {
         hands.announce(instance);
@@ -99,9 +99,11 @@ pub(crate) async fn reconcile(
 }
 
 /// Says whether the address had been missing. A refusal of the kernel makes the router's next weighing a fault.
-async fn put_back(hands: &Hands, instance: &mut Instance, address: Cidr, events: &mut Vec<Event>) -> bool {
+async fn put_back(hands: &Hands, instance: &mut Instance, position: usize, events: &mut Vec<Event>) -> bool {
+    let place = &instance.places[position];
+    let address = place.cidr;
     let router = instance.router.name.clone();
-    match hands.put(instance, address).await {
+    match hands.put(place).await {
         Ok(true) => {
             instance.restored += 1;
             events.push(Event::Restored { router, address });

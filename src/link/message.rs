@@ -274,8 +274,11 @@ pub struct AlarmStatus {
 }
 
 /// One address of a router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressStatus {
+    /// The interface it goes on, when that is another than the router's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// The address with its prefix length.
     pub address: Cidr,
     /// Whether it is on this node's interface.

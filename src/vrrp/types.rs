@@ -211,6 +211,27 @@ impl Cidr {
     pub const fn family(self) -> Family {
         Family::of(self.address)
     }
+
+    /// The first address of its network: all bits behind the prefix are zero.
+    pub fn network(self) -> IpAddr {
+        let prefix = u32::from(self.prefix);
+        match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix)).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & mask).into())
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & mask).into())
+            }
+        }
+    }
+
+    /// Whether its network has all of the other's addresses.
+    pub fn contains(self, other: Self) -> bool {
+        let wider = Self { address: other.address, prefix: self.prefix };
+        self.family() == other.family() && self.prefix <= other.prefix && self.network() == wider.network()
+    }
 }
 
 impl fmt::Display for Cidr {

@@ -79,7 +79,8 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     rows.extend(router.reasons.iter().map(|reason| line("", format!("- {reason}"))));
     rows.extend(router.addresses.iter().enumerate().map(|(index, address)| {
         let held = if address.held { "held here" } else { "not here" };
-        let cell = line(if index == 0 { "address" } else { "" }, format!("{}, {held}", address.address));
+        let on = address.interface.as_ref().map_or(String::new(), |name| format!(" on {name}"));
+        let cell = line(if index == 0 { "address" } else { "" }, format!("{}{on}, {held}", address.address));
         // Active without the address, or the address without being Active: someone has to look.
         if address.held == (router.role == Role::Active) { cell } else { bad(cell) }
     }));

@@ -58,6 +58,7 @@ fn router() -> RouterStatus {
         addresses: vec![AddressStatus {
             address: Cidr { address: [10, 77, 0, 100].into(), prefix: 24 },
             held: true,
+            interface: None,
         }],
         peer: Some(PeerStatus {
             address: [10, 77, 0, 2].into(),

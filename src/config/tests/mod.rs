@@ -4,6 +4,7 @@ mod auth;
 mod balance;
 mod heartbeat;
 mod identify;
+mod placed;
 mod random;
 mod sample;
 mod track;

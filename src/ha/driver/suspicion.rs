@@ -6,6 +6,7 @@ use super::{BATCH, Ha};
 use crate::ha::conflict::Sight;
 use crate::ha::instance::Instance;
 use crate::ha::pace::Kind;
+use crate::ha::place::Place;
 use crate::net::clock;
 use crate::vrrp::{Input, Received, Time};
 
@@ -24,8 +25,12 @@ impl Ha {
                 }
             };
             let holds = |instance: &Instance| {
-                let of = instance.router.addresses.iter().any(|cidr| cidr.address == claim.address);
-                of && instance.link.is_some_and(|link| link.index == interface && link.mac != claim.mac)
+                instance.places.iter().any(|Place { cidr, seat, .. }| {
+                    cidr.address == claim.address
+                        && seat.is_some_and(|at| {
+                            at.index == interface && at.mac.is_some_and(|mac| mac != claim.mac)
+                        })
+                })
             };
             if let Some(position) = self.instances.iter().position(holds) {
                 self.observe(now, position, &Sight::Claim(claim)).await;
@@ -48,7 +53,7 @@ impl Ha {
         let instance = &mut self.instances[position];
         let asks = instance.conflicts.handle(now, clock::wall_ms(), sight, &mut self.events);
         if asks.probe {
-            self.pacer.push(Kind::Probe, position, instance.router.addresses.len());
+            self.pacer.push(Kind::Probe, position, instance.places.len());
         }
         self.agenda.set(position, instance.deadline());
         if asks.defend {

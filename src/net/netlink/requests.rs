@@ -51,12 +51,13 @@ impl Netlink {
     }
 
     /// Puts an address on an interface, tagged as ours; says whether it was missing. One that others put there and that
-    /// the detection of duplicates keeps from being used counts as missing.
+    /// the detection of duplicates keeps from being used counts as missing. `brings_network`: the kernel adds a route
+    /// to its network, and removes that with the address.
     ///
     /// # Errors
     /// `PermissionDenied` without CAP_NET_ADMIN, `ENODEV` when the interface has gone, and what else the kernel says.
-    pub async fn add(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
-        if self.insert(interface, cidr).await? {
+    pub async fn add(&self, interface: u32, cidr: Cidr, brings_network: bool) -> io::Result<bool> {
+        if self.insert(interface, cidr, brings_network).await? {
             return Ok(true);
         }
         if !self.is_held_up(interface, cidr).await? {
@@ -64,15 +65,15 @@ impl Netlink {
         }
         // Its flags could be changed, but not its state.
         self.remove(interface, cidr).await?;
-        self.insert(interface, cidr).await
+        self.insert(interface, cidr, brings_network).await
     }
 
-    async fn insert(&self, interface: u32, cidr: Cidr) -> io::Result<bool> {
+    async fn insert(&self, interface: u32, cidr: Cidr, brings_network: bool) -> io::Result<bool> {
         let mut request = self.handle.address().add(interface, cidr.address, cidr.prefix);
         let attributes = &mut request.message_mut().attributes;
         attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
         attributes.push(AddressAttribute::Protocol(ADDRESS_PROTOCOL.into()));
-        attributes.push(AddressAttribute::Flags(flags(cidr)));
+        attributes.push(AddressAttribute::Flags(flags(cidr, brings_network)));
         done_unless(request.execute().await, libc::EEXIST)
     }
 
@@ -112,15 +113,19 @@ impl Netlink {
     }
 }
 
-/// The route to the network belongs to the interface's own address and must not come and go with ours. IPv6: the
-/// address is known to be ours alone, and duplicate address detection would keep it silent for a second.
-fn flags(cidr: Cidr) -> AddressFlags {
-    match cidr.address {
-        IpAddr::V4(_) if cidr.prefix < 32 => AddressFlags::Noprefixroute,
-        IpAddr::V4(_) => AddressFlags::empty(),
-        IpAddr::V6(_) if cidr.prefix < 128 => AddressFlags::Noprefixroute | AddressFlags::Nodad,
-        IpAddr::V6(_) => AddressFlags::Nodad,
-    }
+/// The route to the network belongs to the interface's own address there, if it has one, and must not come and go with
+/// ours. IPv6: the address is known to be ours alone, and duplicate address detection would keep it silent for a second.
+fn flags(cidr: Cidr, brings_network: bool) -> AddressFlags {
+    let (whole, nodad) = match cidr.address {
+        IpAddr::V4(_) => (32, AddressFlags::empty()),
+        IpAddr::V6(_) => (128, AddressFlags::Nodad),
+    };
+    let route = if brings_network || cidr.prefix == whole {
+        AddressFlags::empty()
+    } else {
+        AddressFlags::Noprefixroute
+    };
+    route | nodad
 }
 
 /// `false` when the kernel answered `unchanged`: things already were as asked.
