@@ -21,6 +21,8 @@ mod heartbeat;
 mod kernel;
 #[path = "failover/pair.rs"]
 mod pair;
+#[path = "failover/routes.rs"]
+mod routes;
 
 use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
 

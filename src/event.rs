@@ -55,6 +55,22 @@ pub enum Event {
         /// The kernel's words and what to do.
         why: String,
     },
+    /// A route of a router could not be added or removed; its addresses serve all the same.
+    RouteFailed {
+        /// The router's name.
+        router: String,
+        /// The route as the config has it.
+        route: String,
+        /// The kernel's words and what to do.
+        why: String,
+    },
+    /// A route had gone, or could not be added before; it is there again.
+    RouteRestored {
+        /// The router's name.
+        router: String,
+        /// The route as the config has it.
+        route: String,
+    },
     /// Something that a router depends on stands differently.
     Tracked {
         /// The router's name.
@@ -212,6 +228,8 @@ impl Event {
         match self {
             Self::AddressFailed { .. }
             | Self::PathLost { .. }
+            | Self::RouteFailed { .. }
+            | Self::RouteRestored { .. }
             | Self::AlarmRaised { .. }
             | Self::ProxyDied { .. }
             | Self::ServerDown { .. }
@@ -244,6 +262,10 @@ impl fmt::Display for Event {
                 write!(f, "{router}: {address} had been removed by someone else, put back")
             }
             Self::AddressFailed { router, address, why } => write!(f, "{router}: {address}: {why}"),
+            Self::RouteFailed { router, route, why } => write!(f, "{router}: route {route}: {why}"),
+            Self::RouteRestored { router, route } => {
+                write!(f, "{router}: route {route} was missing, put back")
+            }
             Self::Tracked { router, tracker, passes, effect, why } => {
                 let verb = if *passes { "passes" } else { "fails" };
                 write!(f, "{router}: {tracker} {verb}, {effect}: {why}")

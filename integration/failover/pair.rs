@@ -181,13 +181,17 @@ impl Pair {
 
     /// What a command on a host prints.
     pub(crate) fn output_on(&self, host: &str, line: &str) -> String {
+        let output = self.attempt_on(host, line);
+        assert!(output.status.success(), "{host}: {line}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What became of a command on a host.
+    pub(crate) fn attempt_on(&self, host: &str, line: &str) -> Output {
         let words: Vec<_> = line.split(' ').collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        let output =
-            self.lab.host(host).run(|| command.output()).expect("a thread there").expect("the program");
-        assert!(output.status.success(), "{host}: {line}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.lab.host(host).run(|| command.output()).expect("a thread there").expect("the program")
     }
 
     /// Whether the address on `host` carries our address protocol.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use caps::Capability;
 
 use crate::config::Config;
-use crate::ha::{self, Removed};
+use crate::ha::{self, Cleared};
 use crate::link::{Reply, Request, frame};
 use crate::vrrp::auth::Auth;
 
@@ -25,11 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Released {
     /// A running agent let go; its words.
     ByAgent(String),
-    /// Addresses were taken off directly; empty when there were none.
-    Directly(Vec<Removed>),
+    /// Addresses and routes were taken off directly; empty when there were none.
+    Directly(Cleared),
 }
 
-/// Takes our addresses off this machine. `config` is the checked config and which node this is; without it, only
+/// Takes our addresses and routes off this machine. `config` is the checked config and which node this is; without it, only
 /// addresses that carry our tag are found, and no peer is told. `auths` signs what a peer is told, one for each router.
 ///
 /// # Errors

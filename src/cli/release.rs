@@ -23,9 +23,14 @@ pub(crate) fn release(global: &Global) -> Result<(), Failure> {
         agent::release(config, &mut auths, &global.runtime_dir()).map_err(|error| failure(&error))?;
     match released {
         Released::ByAgent(message) => println!("{message}"),
-        Released::Directly(removed) if removed.is_empty() => println!("no address of ours was left"),
-        Released::Directly(removed) => {
-            for address in removed {
+        Released::Directly(cleared) => {
+            if cleared.addresses.is_empty() && cleared.routes.is_empty() {
+                println!("no address of ours was left");
+            }
+            for route in cleared.routes {
+                println!("released the route {route}");
+            }
+            for address in cleared.addresses {
                 println!("released {} from {}", address.address, address.name);
             }
         }

@@ -129,7 +129,8 @@ fn ipv4(text: &str, example: &str) -> Result<Ipv4Addr, Wrong> {
     })
 }
 
-fn usable(address: IpAddr) -> Result<(), Wrong> {
+/// Whether one host can have it.
+pub(super) fn usable(address: IpAddr) -> Result<(), Wrong> {
     let what = match address {
         _ if address.is_unspecified() => "no address at all",
         _ if address.is_multicast() => "a multicast address",

@@ -20,6 +20,7 @@ mod problem;
 mod quantity;
 mod raw;
 mod resolve;
+mod routes;
 mod settings;
 mod show;
 mod table;
@@ -37,6 +38,7 @@ pub use nearest::nearest;
 pub use placed::Elsewhere;
 pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
+pub use routes::Route;
 pub use show::show;
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{

@@ -18,6 +18,7 @@ use super::heartbeat::{self, Heartbeat};
 use super::placed::{self, Addresses};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
+use super::routes;
 use super::settings;
 use super::table::{Field, Table};
 use super::track::read::Item;
@@ -50,6 +51,7 @@ pub(super) struct Router {
     pub(super) interface: Field<String>,
     pub(super) vrid: Field<Vrid>,
     pub(super) addresses: Addresses,
+    pub(super) routes: Vec<routes::Item>,
     pub(super) advert_interval: Option<Centis>,
     pub(super) preempt: Option<Preempt>,
     pub(super) start_delay: Option<Span>,
@@ -134,6 +136,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
     let router = Router {
         name: table.required("name", "name = \"web\"", value::name),
         addresses: placed::read(&mut table, &interface),
+        routes: routes::read(&mut table),
         interface,
         vrid: table.required("vrid", "vrid = 51", value::vrid),
         advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),
@@ -165,7 +168,9 @@ impl Router {
 
     /// Every interface that it names.
     fn interfaces(&self) -> impl Iterator<Item = &Spanned<String>> {
-        self.interface.iter().chain(self.addresses.elsewhere.iter().map(|(_, interface)| interface))
+        let routes = self.routes.iter().filter_map(|route| route.interface.as_ref()?.as_ref());
+        let elsewhere = self.addresses.elsewhere.iter().map(|(_, interface)| interface);
+        self.interface.iter().chain(elsewhere).chain(routes)
     }
 
     fn programs(&self) -> impl Iterator<Item = Program> {

@@ -14,6 +14,7 @@ use super::placed::{Elsewhere, is_link_local, link_local_first};
 use super::pools;
 use super::problem::Problems;
 use super::raw::{File, Frontend, Node, Router};
+use super::routes;
 use super::table::Field;
 use super::track::Tracker;
 use super::track::read::What;
@@ -58,6 +59,7 @@ fn routers(file: &File, problems: &mut Problems<'_>) {
         };
     }
     file.routers.iter().for_each(|router| contradictions(file, router, problems));
+    routes::cross_check(file.routers.iter().flat_map(|router| &router.routes), problems);
     for (place, first, (address, _)) in repeated(file.routers.iter().flat_map(placed)) {
         problems
             .error(place, format!("the address {address} is there twice"))
@@ -258,13 +260,16 @@ fn valid_track(file: &File, router: &Router) -> Option<Vec<Tracker>> {
 
 fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
     let advert_interval = router.advert_interval?;
+    let interface = plain(router.interface)?;
+    let routes = router.routes.into_iter().map(|route| route.route(&interface)).collect::<Option<_>>()?;
     let mut addresses: Vec<_> = router.addresses.own.into_iter().map(Spanned::into_inner).collect();
     link_local_first(&mut addresses);
     let elsewhere = router.addresses.elsewhere.into_iter();
     let elsewhere = elsewhere.map(|(address, interface)| (address.into_inner(), interface.into_inner()));
     Some(valid::Router {
         name: plain(router.name)?,
-        interface: plain(router.interface)?,
+        interface,
+        routes,
         vrid: plain(router.vrid)?,
         addresses,
         elsewhere: elsewhere.map(|(address, interface)| Elsewhere { address, interface }).collect(),

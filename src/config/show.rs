@@ -7,6 +7,7 @@ use crate::vrrp::auth::Policy;
 
 use super::placed;
 use super::quantity::{duration_text, size_text};
+use super::routes;
 use super::track;
 use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
 
@@ -32,6 +33,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "[[vrrp]]\nname            = {:?}", router.name)?;
         writeln!(out, "interface       = {:?}\nvrid            = {}", router.interface, router.vrid)?;
         writeln!(out, "addresses       = {}", placed::shown(router))?;
+        writeln!(out, "routes          = {}", routes::shown(&router.routes))?;
         writeln!(out, "version         = {}", router.version)?;
         if let Some(password) = router.password {
             let text = String::from_utf8_lossy(&password);

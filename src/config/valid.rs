@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::balance::Balance;
 use super::heartbeat::Heartbeat;
 use super::placed::Elsewhere;
+use super::routes::Route;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -59,6 +60,8 @@ pub struct Router {
     pub addresses: Vec<Cidr>,
     /// The addresses on other interfaces, which move with the others and which no advert lists. Default none.
     pub elsewhere: Vec<Elsewhere>,
+    /// What is routed otherwise while this node has the addresses, in the order of the file. Default nothing.
+    pub routes: Vec<Route>,
     /// The protocol version. Default 3.
     pub version: Version,
     /// Where adverts are sent. Default multicast.

@@ -31,6 +31,7 @@ use super::refusing::Refusing;
 use super::scout::Found;
 use super::track::{self, DataPlane, Link};
 use super::vip;
+use super::ways;
 
 mod heartbeats;
 mod intake;
@@ -106,7 +107,7 @@ impl Ha {
             hands: Hands::open(&config, node)?,
             pacer: Pacer::default(),
             // Subscribed before the first look, so that no change falls between.
-            watch: Watch::open()?,
+            watch: Watch::open(config.routers.iter().any(|router| !router.routes.is_empty()))?,
             alarm: Alarm::new()?,
             interfaces: Vec::new(),
             plane,
@@ -120,6 +121,7 @@ impl Ha {
             node,
         };
         ha.interfaces = ha.hands.netlink.interfaces().await?;
+        ways::remove_stale(&ha.hands.routes).await?;
         vip::remove_stale(&ha.hands.netlink, Some(&ha.config), &ha.interfaces).await?;
         ha.look().await?;
         ha.rearm()?;
@@ -275,7 +277,19 @@ impl Ha {
             vip::reconcile(&self.hands, instance, &there, &mut self.events).await;
             self.agenda.set(position, instance.deadline());
         }
+        self.look_at_routes().await?;
         self.lookout.looked(clock::now());
+        Ok(())
+    }
+
+    async fn look_at_routes(&mut self) -> io::Result<()> {
+        if self.instances.iter().all(|instance| instance.ways.is_empty()) {
+            return Ok(());
+        }
+        let there = self.hands.routes.list().await?;
+        for instance in &mut self.instances {
+            ways::reconcile(&self.hands.routes, instance, &there, &mut self.events).await;
+        }
         Ok(())
     }
 
@@ -301,13 +315,7 @@ impl Ha {
         }
         if let Some((link, priority)) = orders.enter {
             let Some(source) = link.sources().next() else { return };
-            let instance = &mut self.instances[position];
-            instance.link = Some(link);
-            instance
-                .places
-                .iter_mut()
-                .zip(seats.unwrap_or_default())
-                .for_each(|(place, seat)| place.seat = Some(seat));
+            self.instances[position].settle(link, seats.unwrap_or_default(), &self.interfaces);
             self.feed(now, position, Input::Compete(priority)).await;
             self.feed(now, position, Input::Startup { source }).await;
         }

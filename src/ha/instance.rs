@@ -15,9 +15,10 @@ use crate::vrrp::{
 
 use super::conflict::{Conflicts, Ours, Sender};
 use super::heartbeat::Heartbeat;
-use super::place::{Place, places};
+use super::place::{Place, Seat, places};
 use super::recorder::Recorded;
 use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
+use super::ways::{Way, ways};
 
 mod second_path;
 
@@ -87,6 +88,8 @@ pub(crate) struct Instance {
     pub(crate) weigh_at: Option<Time>,
     /// Its addresses, those that adverts list first.
     pub(crate) places: Vec<Place>,
+    /// Its routes, in the order of the config.
+    pub(crate) ways: Vec<Way>,
     pub(crate) peer: Option<PeerStatus>,
     pub(crate) adverts_sent: u64,
     pub(crate) adverts_received: u64,
@@ -115,6 +118,7 @@ impl Instance {
         Self {
             machine: Machine::new(params, Priority::UNFIT),
             places: places(router),
+            ways: ways(router),
             track,
             peers: peers(config, node, router),
             heartbeat: Heartbeat::new(config, node, router, auth.as_ref()),
@@ -135,6 +139,13 @@ impl Instance {
             why: "the agent was started".to_owned(),
             router: router.clone(),
         }
+    }
+
+    /// Takes in through what it takes part from now on.
+    pub(crate) fn settle(&mut self, link: Link, seats: Vec<Seat>, interfaces: &[Interface]) {
+        self.link = Some(link);
+        self.places.iter_mut().zip(seats).for_each(|(place, seat)| place.seat = Some(seat));
+        self.ways.iter_mut().for_each(|way| way.find(interfaces));
     }
 
     /// Looks at those trackers that need nobody to go and look.
@@ -292,6 +303,7 @@ impl Instance {
             reasons: self.reasons.iter().map(|reason| self.track.with_time(now, reason)).collect(),
             advert_interval: self.router.advert_interval,
             addresses: self.places.iter().map(|place| self.address(place)).collect(),
+            routes: self.ways.iter().map(Way::status).collect(),
             peer: self.peer.clone(),
             takeovers: self.takeovers,
             adverts_sent: self.adverts_sent,

@@ -26,11 +26,12 @@ mod release;
 mod scout;
 mod track;
 mod vip;
+mod ways;
 mod wires;
 
 pub use driver::{Ha, Wake};
 pub use recorder::{Dump, Entry, Recorded};
-pub use release::release;
+pub use release::{Cleared, release};
 pub use scout::{Found, Scouts};
 pub use track::{DataPlane, Finding, Standing};
 pub use vip::Removed;

@@ -9,13 +9,14 @@ use crate::config::{Config, Garp};
 use crate::event::Event;
 use crate::net::arp::{ArpSocket, Form};
 use crate::net::ndp::NdpSocket;
-use crate::net::netlink::Netlink;
+use crate::net::netlink::{Netlink, Routes};
 use crate::vrrp::{Effect, Priority};
 
 use super::claims::Claims;
 use super::heartbeat::sockets::Heartbeats;
 use super::instance::Instance;
 use super::place::Place;
+use super::ways;
 use super::wires::Wires;
 
 /// Addresses that are set or removed with one round trip to the kernel. Its answers wait in the socket's buffer, which
@@ -28,6 +29,7 @@ pub(crate) struct Hands {
     pub(crate) heartbeats: Heartbeats,
     pub(crate) netlink: Netlink,
     pub(crate) claims: Claims,
+    pub(crate) routes: Routes,
     arp: ArpSocket,
     ndp: NdpSocket,
 }
@@ -41,6 +43,7 @@ impl Hands {
             heartbeats: Heartbeats::open(config, node)?,
             netlink: Netlink::open()?,
             claims: Claims::open(routers)?,
+            routes: Routes::open()?,
             arp: ArpSocket::open()?,
             ndp: NdpSocket::open()?,
         })
@@ -59,11 +62,17 @@ impl Hands {
         for effect in effects {
             match *effect {
                 Effect::SendAdvert(priority) => self.advertise(instance, priority),
-                Effect::Claim => self.claim(instance).await?,
+                Effect::Claim => {
+                    self.claim(instance).await?;
+                    ways::add(&self.routes, instance, events).await;
+                }
                 // Nothing delays the first announcement of a takeover.
                 Effect::Announce if effects.contains(&Effect::Claim) => self.announce(instance),
                 Effect::Announce => instance.announces = true,
-                Effect::Release => self.release(instance, events).await,
+                Effect::Release => {
+                    ways::remove(&self.routes, instance, events).await;
+                    self.release(instance, events).await;
+                }
                 Effect::Moved { from, to, why } => events.push(instance.moved(from, to, why)),
             }
         }

@@ -4,29 +4,37 @@ use std::io;
 
 use crate::config::{Config, Router};
 use crate::net::heartbeat_socket::HeartbeatSocket;
-use crate::net::netlink::Netlink;
+use crate::net::netlink::{Netlink, Route, Routes};
 use crate::vrrp::auth::Auth;
 use crate::vrrp::{Dialect, Priority};
 
 use super::heartbeat::Heartbeat;
 use super::vip::{self, Removed};
+use super::ways;
 use super::wires::Wires;
 use super::{instance, track};
 
-/// Takes every address of ours off. A router of the config that had one was Active here: its peers hear priority 0.
+/// What was taken off and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Addresses.
+    pub addresses: Vec<Removed>,
+    /// Routes.
+    pub routes: Vec<Route>,
+}
+
+/// Takes every address and route of ours off. A router of the config that had one was Active here: its peers hear priority 0.
 /// Without a config only tagged addresses are found, and nobody is told. `auths` signs for the routers, in their order.
 ///
 /// # Errors
 /// `PermissionDenied` without CAP_NET_ADMIN; what else the kernel says.
-pub async fn release(
-    config: Option<(&Config, usize)>,
-    auths: &mut [Option<Auth>],
-) -> io::Result<Vec<Removed>> {
+pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>]) -> io::Result<Cleared> {
     let netlink = Netlink::open()?;
     let interfaces = netlink.interfaces().await?;
-    let removed = vip::remove_stale(&netlink, config.map(|(config, _)| config), &interfaces).await?;
+    let routes = ways::remove_stale(&Routes::open()?).await?;
+    let addresses = vip::remove_stale(&netlink, config.map(|(config, _)| config), &interfaces).await?;
     let Some((config, node)) = config else {
-        return Ok(removed);
+        return Ok(Cleared { routes, addresses });
     };
     let service: Vec<_> =
         config.routers.iter().flat_map(Router::places).map(|(cidr, _)| cidr.address).collect();
@@ -36,7 +44,7 @@ pub async fn release(
         let had = |removed: &Removed| {
             router.places().any(|(cidr, name)| removed.name == name && removed.address == cidr)
         };
-        if !removed.iter().any(had) {
+        if !addresses.iter().any(had) {
             continue;
         }
         // A cable that is out is the usual reason to be here; nobody would hear us then.
@@ -49,7 +57,7 @@ pub async fn release(
         let peers = instance::peers(config, node, router);
         wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), auth, |_| Dialect::Pseudo)?;
     }
-    Ok(removed)
+    Ok(Cleared { routes, addresses })
 }
 
 /// Over a path of its own, which may live when the cable is out. From any port: an agent that hangs has the right one.

@@ -143,6 +143,9 @@ pub struct RouterStatus {
     pub advert_interval: Centis,
     /// Its addresses, and whether this node holds each.
     pub addresses: Vec<AddressStatus>,
+    /// Its routes, in the order of the config.
+    #[serde(default)]
+    pub routes: Vec<RouteStatus>,
     /// The peer that was heard last.
     pub peer: Option<PeerStatus>,
     /// How often it became Active since the start.
@@ -271,6 +274,17 @@ pub struct AlarmStatus {
     pub count: u64,
     /// What was seen last and what to do, one sentence.
     pub what: String,
+}
+
+/// A route that moves with a router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// The route, for a human.
+    pub route: String,
+    /// Whether this node has it.
+    pub held: bool,
+    /// Why it could not be added, and what to do.
+    pub problem: Option<String>,
 }
 
 /// One address of a router.

@@ -8,7 +8,7 @@ mod path;
 
 pub use message::{
     AddressStatus, AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus,
-    PoolReport, ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status,
-    TrackerEffect, TrackerState, TrackerStatus,
+    PoolReport, ProxyStatus, Reply, Report, Request, RouteStatus, RouterStatus, ServerReport, ServerState,
+    Status, TrackerEffect, TrackerState, TrackerStatus,
 };
 pub use path::{PathState, PathStatus};

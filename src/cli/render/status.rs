@@ -2,7 +2,7 @@
 
 use crate::link::{
     AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PathState, PathStatus, PeerStatus,
-    ProxyStatus, Report, RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
+    ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -84,6 +84,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
         // Active without the address, or the address without being Active: someone has to look.
         if address.held == (router.role == Role::Active) { cell } else { bad(cell) }
     }));
+    rows.extend(router.routes.iter().enumerate().map(|(index, at)| route(index, at, router.role)));
     rows.push(peer(router, now_ms));
     rows.extend(router.trackers.iter().enumerate().map(|(index, at)| tracker(index, at, now_ms)));
     rows.push(line("adverts", counters(router)));
@@ -107,6 +108,13 @@ fn path(index: usize, path: &PathStatus, now_ms: u64) -> Vec<Cell> {
     let label = if index == 0 { "paths" } else { "" };
     let row = line(label, format!("{path}{port}: {state_text}; {counts}"));
     if *state == PathState::Lost { bad(row) } else { row }
+}
+
+fn route(index: usize, route: &RouteStatus, role: Role) -> Vec<Cell> {
+    let held = if route.held { "here" } else { "not here" };
+    let why = route.problem.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let cell = line(if index == 0 { "route" } else { "" }, format!("{}, {held}{why}", route.route));
+    if route.held == (role == Role::Active) { cell } else { bad(cell) }
 }
 
 fn alarm(alarm: &AlarmStatus, now_ms: u64) -> Vec<Cell> {

@@ -60,6 +60,7 @@ fn router() -> RouterStatus {
             held: true,
             interface: None,
         }],
+        routes: Vec::new(),
         peer: Some(PeerStatus {
             address: [10, 77, 0, 2].into(),
             name: Some("lb2".to_owned()),

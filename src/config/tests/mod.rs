@@ -6,6 +6,7 @@ mod heartbeat;
 mod identify;
 mod placed;
 mod random;
+mod routes;
 mod sample;
 mod track;
 mod values;

@@ -204,6 +204,8 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::TakesNoPart { .. }
         | Event::Restored { .. }
         | Event::AddressFailed { .. }
+        | Event::RouteFailed { .. }
+        | Event::RouteRestored { .. }
         | Event::ProxyDied { .. }
         | Event::AlarmRaised { .. }
         | Event::PathLost { .. }

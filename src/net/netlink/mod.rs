@@ -1,12 +1,14 @@
-//! Interfaces and their addresses through rtnetlink (rtnetlink(7)).
+//! Interfaces, their addresses and our routes through rtnetlink (rtnetlink(7)).
 //!
 //! Requests and events use two connections: on one, the kernel's echo of a change of ours would be taken for the
 //! reply to it and never reach the events.
 
 mod requests;
+mod routes;
 mod watch;
 
 pub use requests::Netlink;
+pub use routes::{MAIN_TABLE, ROUTE_PROTOCOL, Route, Routes};
 pub use watch::Watch;
 
 use super::arp::Mac;

@@ -129,7 +129,7 @@ fn flags(cidr: Cidr, brings_network: bool) -> AddressFlags {
 }
 
 /// `false` when the kernel answered `unchanged`: things already were as asked.
-fn done_unless(result: Result<(), Error>, unchanged: i32) -> io::Result<bool> {
+pub(super) fn done_unless(result: Result<(), Error>, unchanged: i32) -> io::Result<bool> {
     match result.map_err(into_io) {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error() == Some(unchanged) => Ok(false),
@@ -137,7 +137,7 @@ fn done_unless(result: Result<(), Error>, unchanged: i32) -> io::Result<bool> {
     }
 }
 
-fn into_io(error: Error) -> io::Error {
+pub(super) fn into_io(error: Error) -> io::Error {
     if let Error::NetlinkError(message) = error { message.to_io() } else { io::Error::other(error) }
 }
 
