@@ -23,6 +23,8 @@ mod kernel;
 mod pair;
 #[path = "failover/routes.rs"]
 mod routes;
+#[path = "failover/tuning.rs"]
+mod tuning;
 
 use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
 

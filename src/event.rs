@@ -71,6 +71,22 @@ pub enum Event {
         /// The route as the config has it.
         route: String,
     },
+    /// A kernel setting is in the way of a router.
+    Advised {
+        /// The router's name.
+        router: String,
+        /// What goes wrong and what to write.
+        what: String,
+    },
+    /// A kernel setting that was in the way of a router has been changed.
+    Tuned {
+        /// The router's name.
+        router: String,
+        /// The setting as sysctl(8) writes it.
+        setting: String,
+        /// What went wrong before.
+        what: String,
+    },
     /// Something that a router depends on stands differently.
     Tracked {
         /// The router's name.
@@ -228,6 +244,7 @@ impl Event {
         match self {
             Self::AddressFailed { .. }
             | Self::PathLost { .. }
+            | Self::Advised { .. }
             | Self::RouteFailed { .. }
             | Self::RouteRestored { .. }
             | Self::AlarmRaised { .. }
@@ -241,6 +258,7 @@ impl Event {
             Self::Moved { .. }
             | Self::Competes { .. }
             | Self::TakesNoPart { .. }
+            | Self::Tuned { .. }
             | Self::Tracked { .. }
             | Self::Hooked { .. }
             | Self::PathBack { .. }
@@ -262,6 +280,8 @@ impl fmt::Display for Event {
                 write!(f, "{router}: {address} had been removed by someone else, put back")
             }
             Self::AddressFailed { router, address, why } => write!(f, "{router}: {address}: {why}"),
+            Self::Advised { router, what } => write!(f, "{router}: {what}"),
+            Self::Tuned { router, setting, what } => write!(f, "{router}: `{setting}` is set now: {what}"),
             Self::RouteFailed { router, route, why } => write!(f, "{router}: route {route}: {why}"),
             Self::RouteRestored { router, route } => {
                 write!(f, "{router}: route {route} was missing, put back")

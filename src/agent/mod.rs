@@ -11,6 +11,7 @@ mod handover;
 mod hooks;
 mod release;
 mod server;
+mod tuning;
 
 use std::fmt;
 use std::io;
@@ -30,8 +31,10 @@ use desk::{Desk, Signals};
 use flight::Archive;
 use hooks::Hooks;
 
+pub use crate::ha::Advice;
 pub use flight::Flight;
 pub use release::{Released, release};
+pub use tuning::tuning;
 
 /// Threads that start scripts and read files for trackers; others wait for one of them.
 const BLOCKING_THREADS: usize = 16;

@@ -3,7 +3,8 @@
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
-use crate::config::{self, Config, Outline, Problem, Program, Severity, Unidentified, nearest};
+use crate::agent::{self, Advice};
+use crate::config::{self, Config, Outline, Problem, Program, Severity, Sysctl, Unidentified, nearest};
 use crate::net::program::account;
 use crate::net::trusted;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failu
         problems.extend(missing_interfaces(&outline, &machine::interfaces()));
         problems.extend(config.iter().flat_map(|config| keys::problems(config, &key_files)));
         problems.extend(unfit_programs(&outline));
+        problems.extend(config.iter().flat_map(|config| settings_in_the_way(config, &outline)));
         problems.sort_by_key(|problem| problem.place.start);
     }
     let report = report(&file_name, &text, &problems, Style::of(&stderr()));
@@ -78,6 +80,23 @@ pub(crate) fn missing_interfaces(outline: &Outline, here: &[String]) -> Vec<Prob
             problem
         })
         .collect()
+}
+
+/// The kernel settings of this machine that are in the way of a router, unless the agent is to change them.
+fn settings_in_the_way(config: &Config, outline: &Outline) -> Vec<Problem> {
+    let found = agent::tuning(config).unwrap_or_default();
+    let advised = config.routers.iter().zip(found).filter(|(router, _)| router.sysctl == Sysctl::Advise);
+    let problem = |interface: &str, advice: &Advice| {
+        let named = outline.interfaces.iter().find(|(name, _)| name == interface);
+        let place = named.map_or(0..0, |(_, place)| place.clone());
+        let mut problem = Problem::new(Severity::Warning, place, advice.what.clone());
+        problem.help(advice.what_to_do());
+        problem
+    };
+    let each = |(router, found): (&config::Router, Vec<Advice>)| {
+        found.iter().map(|one| problem(&router.interface, one)).collect::<Vec<_>>()
+    };
+    advised.flat_map(each).collect()
 }
 
 /// The programs that the agent of this machine would refuse to run, and why.

@@ -23,6 +23,7 @@ mod resolve;
 mod routes;
 mod settings;
 mod show;
+mod sysctl;
 mod table;
 mod track;
 mod valid;
@@ -40,6 +41,7 @@ pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_colu
 pub use quantity::{advert_interval, duration, duration_text};
 pub use routes::Route;
 pub use show::show;
+pub use sysctl::Sysctl;
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
     Auth, Check, CheckKind, Config, Frontend, Garp, Limits, Mode, Node, Pool, ProxySettings, Router, Server,

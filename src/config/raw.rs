@@ -20,6 +20,7 @@ use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
 use super::routes;
 use super::settings;
+use super::sysctl::{self, Sysctl};
 use super::table::{Field, Table};
 use super::track::read::Item;
 use super::track::{self, Hook};
@@ -52,6 +53,7 @@ pub(super) struct Router {
     pub(super) vrid: Field<Vrid>,
     pub(super) addresses: Addresses,
     pub(super) routes: Vec<routes::Item>,
+    pub(super) sysctl: Option<Sysctl>,
     pub(super) advert_interval: Option<Centis>,
     pub(super) preempt: Option<Preempt>,
     pub(super) start_delay: Option<Span>,
@@ -137,6 +139,7 @@ fn router(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<R
         name: table.required("name", "name = \"web\"", value::name),
         addresses: placed::read(&mut table, &interface),
         routes: routes::read(&mut table),
+        sysctl: table.or("sysctl", Sysctl::Advise, sysctl::read),
         interface,
         vrid: table.required("vrid", "vrid = 51", value::vrid),
         advert_interval: table.or("advert_interval", Router::ADVERT_INTERVAL, value::advert_interval),

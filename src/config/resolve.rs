@@ -270,6 +270,7 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         name: plain(router.name)?,
         interface,
         routes,
+        sysctl: router.sysctl?,
         vrid: plain(router.vrid)?,
         addresses,
         elsewhere: elsewhere.map(|(address, interface)| Elsewhere { address, interface }).collect(),

@@ -34,6 +34,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "interface       = {:?}\nvrid            = {}", router.interface, router.vrid)?;
         writeln!(out, "addresses       = {}", placed::shown(router))?;
         writeln!(out, "routes          = {}", routes::shown(&router.routes))?;
+        writeln!(out, "sysctl          = \"{}\"", router.sysctl)?;
         writeln!(out, "version         = {}", router.version)?;
         if let Some(password) = router.password {
             let text = String::from_utf8_lossy(&password);

@@ -11,6 +11,7 @@ use super::balance::Balance;
 use super::heartbeat::Heartbeat;
 use super::placed::Elsewhere;
 use super::routes::Route;
+use super::sysctl::Sysctl;
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -62,6 +63,8 @@ pub struct Router {
     pub elsewhere: Vec<Elsewhere>,
     /// What is routed otherwise while this node has the addresses, in the order of the file. Default nothing.
     pub routes: Vec<Route>,
+    /// What to do about kernel settings that are in the way. Default [`Sysctl::Advise`].
+    pub sysctl: Sysctl,
     /// The protocol version. Default 3.
     pub version: Version,
     /// Where adverts are sent. Default multicast.

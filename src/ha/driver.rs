@@ -35,6 +35,7 @@ use super::ways;
 
 mod heartbeats;
 mod intake;
+mod survey;
 mod suspicion;
 
 /// Packets that one turn takes at most: a flood cannot keep the timer from being served.
@@ -67,6 +68,8 @@ pub struct Ha {
     watch: Watch,
     alarm: Alarm,
     interfaces: Vec<Interface>,
+    /// The interfaces when the kernel's settings were last looked at.
+    surveyed: Vec<survey::Card>,
     plane: DataPlane,
     refusing: Refusing,
     agenda: Agenda,
@@ -110,6 +113,7 @@ impl Ha {
             watch: Watch::open(config.routers.iter().any(|router| !router.routes.is_empty()))?,
             alarm: Alarm::new()?,
             interfaces: Vec::new(),
+            surveyed: Vec::new(),
             plane,
             refusing: Refusing::default(),
             agenda: Agenda::new(config.routers.len()),
@@ -271,6 +275,7 @@ impl Ha {
     /// Looks at the interfaces and makes what is there what should be there.
     async fn look(&mut self) -> io::Result<()> {
         self.interfaces = self.hands.netlink.interfaces().await?;
+        self.survey();
         self.evaluate_all().await;
         let there = vip::There::new(&self.interfaces);
         for (position, instance) in self.instances.iter_mut().enumerate() {

@@ -88,6 +88,8 @@ pub(crate) struct Instance {
     pub(crate) weigh_at: Option<Time>,
     /// Its addresses, those that adverts list first.
     pub(crate) places: Vec<Place>,
+    /// Kernel settings that are in its way, as they are told.
+    pub(crate) advice: Vec<String>,
     /// Its routes, in the order of the config.
     pub(crate) ways: Vec<Way>,
     pub(crate) peer: Option<PeerStatus>,
@@ -118,6 +120,7 @@ impl Instance {
         Self {
             machine: Machine::new(params, Priority::UNFIT),
             places: places(router),
+            advice: Vec::new(),
             ways: ways(router),
             track,
             peers: peers(config, node, router),
@@ -304,6 +307,7 @@ impl Instance {
             advert_interval: self.router.advert_interval,
             addresses: self.places.iter().map(|place| self.address(place)).collect(),
             routes: self.ways.iter().map(Way::status).collect(),
+            advice: self.advice.clone(),
             peer: self.peer.clone(),
             takeovers: self.takeovers,
             adverts_sent: self.adverts_sent,

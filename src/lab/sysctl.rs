@@ -11,6 +11,8 @@ const QUIET: &[(&str, &str)] = &[
     ("ipv6/conf/default/dad_transmits", "0"),
     ("ipv6/conf/all/router_solicitations", "0"),
     ("ipv6/conf/default/router_solicitations", "0"),
+    // As systemd has it everywhere: taking an address off leaves the others of its network.
+    ("ipv4/conf/all/promote_secondaries", "1"),
     // A machine's firewall has no say in a lab's switch. There only where br_netfilter is loaded.
     ("bridge/bridge-nf-call-arptables", "0"),
     ("bridge/bridge-nf-call-ip6tables", "0"),

@@ -8,9 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::moving::{AddressStatus, RouteStatus};
 use crate::event::{Alarm, Stamped};
 use crate::vrrp::auth::{KeyId, Mode, Window};
-use crate::vrrp::{Centis, Cidr, Dialect, Priority, Role, Version, Vrid};
+use crate::vrrp::{Centis, Dialect, Priority, Role, Version, Vrid};
 
 use super::path::PathStatus;
 
@@ -146,6 +147,9 @@ pub struct RouterStatus {
     /// Its routes, in the order of the config.
     #[serde(default)]
     pub routes: Vec<RouteStatus>,
+    /// Kernel settings that are in its way: what goes wrong and what to write.
+    #[serde(default)]
+    pub advice: Vec<String>,
     /// The peer that was heard last.
     pub peer: Option<PeerStatus>,
     /// How often it became Active since the start.
@@ -274,29 +278,6 @@ pub struct AlarmStatus {
     pub count: u64,
     /// What was seen last and what to do, one sentence.
     pub what: String,
-}
-
-/// A route that moves with a router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RouteStatus {
-    /// The route, for a human.
-    pub route: String,
-    /// Whether this node has it.
-    pub held: bool,
-    /// Why it could not be added, and what to do.
-    pub problem: Option<String>,
-}
-
-/// One address of a router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressStatus {
-    /// The interface it goes on, when that is another than the router's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interface: Option<String>,
-    /// The address with its prefix length.
-    pub address: Cidr,
-    /// Whether it is on this node's interface.
-    pub held: bool,
 }
 
 /// The peer that was heard last.

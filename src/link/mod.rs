@@ -4,11 +4,13 @@
 
 pub mod frame;
 mod message;
+mod moving;
 mod path;
 
 pub use message::{
-    AddressStatus, AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus,
-    PoolReport, ProxyStatus, Reply, Report, Request, RouteStatus, RouterStatus, ServerReport, ServerState,
-    Status, TrackerEffect, TrackerState, TrackerStatus,
+    AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus, PoolReport,
+    ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status, TrackerEffect,
+    TrackerState, TrackerStatus,
 };
+pub use moving::{AddressStatus, RouteStatus};
 pub use path::{PathState, PathStatus};

@@ -21,6 +21,7 @@ pub mod privilege;
 pub mod program;
 pub mod realtime;
 pub mod secret;
+pub mod sysctl;
 pub mod trusted;
 pub mod vrrp_filter;
 pub mod vrrp_socket;

@@ -91,6 +91,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     rows.extend(router.paths.iter().enumerate().map(|(index, at)| path(index, at, now_ms)));
     rows.extend(router.auth.iter().map(auth));
     rows.extend(router.hook.iter().map(|at| hook(at, now_ms)));
+    rows.extend(router.advice.iter().map(|what| bad(line("advice", what.clone()))));
     rows.extend(router.alarms.iter().map(|at| alarm(at, now_ms)));
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
 }

@@ -61,6 +61,7 @@ fn router() -> RouterStatus {
             interface: None,
         }],
         routes: Vec::new(),
+        advice: Vec::new(),
         peer: Some(PeerStatus {
             address: [10, 77, 0, 2].into(),
             name: Some("lb2".to_owned()),

@@ -92,3 +92,17 @@ fn a_link_local_address_is_one_of_its_interface() {
     assert_eq!(problems(&second("eth1")), [""; 0]);
     assert_eq!(problems(&second("eth0")), ["\"fe80::9/64\": the address fe80::9 is there twice"]);
 }
+
+#[test]
+fn kernel_settings_are_changed_only_when_asked() {
+    let sysctl = |text: &str| parsed(text).config.routers[0].sysctl;
+    assert_eq!(
+        (sysctl(SMALL), sysctl(&with(OWN, &format!("{OWN}\nsysctl = \"set\"")))),
+        (Sysctl::Advise, Sysctl::Set)
+    );
+    assert_problem(
+        OWN,
+        &format!("{OWN}\nsysctl = \"sets\""),
+        "\"sets\": `sets` is not known here; did you mean \"set\"?",
+    );
+}

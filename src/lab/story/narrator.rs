@@ -194,6 +194,7 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::Competes { .. }
         | Event::AlarmCleared { .. }
         | Event::PathBack { .. }
+        | Event::Tuned { .. }
         | Event::ProxyStarted { .. }
         | Event::ProxyReady { .. }
         | Event::Tracked { passes: true, .. }
@@ -204,6 +205,7 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::TakesNoPart { .. }
         | Event::Restored { .. }
         | Event::AddressFailed { .. }
+        | Event::Advised { .. }
         | Event::RouteFailed { .. }
         | Event::RouteRestored { .. }
         | Event::ProxyDied { .. }
