@@ -25,8 +25,12 @@ pub(crate) fn measure(pids: &[u32]) -> Result<Rest, Error> {
     let to = (Moment::now(), nanos_on_cpu(pids)?);
     let busy = Duration::from_nanos(to.1 - from.1);
     let cpu = 100.0 * busy.as_secs_f64() / to.0.since(from.0).as_secs_f64();
-    let resident: f64 = pids.iter().map(|pid| resident(*pid)).sum::<Result<_, _>>()?;
-    Ok(Rest { resident, cpu })
+    Ok(Rest { resident: resident_of(pids)?, cpu })
+}
+
+/// Resident memory of `pids` together in MiB.
+pub(crate) fn resident_of(pids: &[u32]) -> Result<f64, Error> {
+    pids.iter().map(|pid| resident(*pid)).sum()
 }
 
 /// Nanoseconds that every thread of `pids` has spent on a processor (proc(5), schedstat).

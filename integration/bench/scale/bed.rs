@@ -33,6 +33,8 @@ pub(crate) struct Bed {
     routers: u8,
 }
 
+/// From one advert of a router to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// How long anything may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How often the capture is looked at.
@@ -52,12 +54,12 @@ impl Bed {
         let lab = Lab::build(&Topology::pair())?;
         let capture = Capture::start(lab.host("client"))?;
         let from = Moment::now();
-        let lb1 = Speaker::start(kind, &lab, "lb1", routers)?;
+        let lb1 = Speaker::start(kind, &lab, "lb1", routers, INTERVAL)?;
         let start = match heard_all(&capture, from, lab.host("lb1").mac(), routers) {
             Ok(heard) => latest(heard.adverts.values()).since(from),
             Err(error) => return Err(Error::new(format!("{error}\n{}", lb1.explain()))),
         };
-        let lb2 = Speaker::start(kind, &lab, "lb2", routers)?;
+        let lb2 = Speaker::start(kind, &lab, "lb2", routers, INTERVAL)?;
         let bed = Self { lb1, lb2, capture, lab, routers };
         bed.settle()?;
         Ok((bed, start))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use vipd::lab::{Error, Lab, Node, Process, Setup};
 
@@ -30,11 +31,17 @@ pub(crate) enum Speaker {
 }
 
 impl Speaker {
-    /// Starts it with `routers` routers.
-    pub(crate) fn start(kind: Kind, lab: &Lab, host: &str, routers: u8) -> Result<Self, Error> {
+    /// Starts it with `routers` routers that advertise every `interval`.
+    pub(crate) fn start(
+        kind: Kind,
+        lab: &Lab,
+        host: &str,
+        routers: u8,
+        interval: Duration,
+    ) -> Result<Self, Error> {
         match kind {
-            Kind::Vipd => start_vipd(lab, host, routers),
-            Kind::Keepalived => start_keepalived(lab, host, routers),
+            Kind::Vipd => start_vipd(lab, host, routers, interval),
+            Kind::Keepalived => start_keepalived(lab, host, routers, interval),
         }
     }
 
@@ -66,7 +73,7 @@ fn write(file: &Path, text: String) -> Result<(), Error> {
     written.map_err(|error| Error::new(format!("writing {}: {error}", file.display())))
 }
 
-fn start_vipd(lab: &Lab, host: &str, routers: u8) -> Result<Speaker, Error> {
+fn start_vipd(lab: &Lab, host: &str, routers: u8, interval: Duration) -> Result<Speaker, Error> {
     let config = lab.dir().join("vipd.toml");
     let mut text = String::from(
         "[[node]]\nname = \"lb1\"\naddress = \"10.77.0.1\"\npriority = 200\n\
@@ -76,8 +83,9 @@ fn start_vipd(lab: &Lab, host: &str, routers: u8) -> Result<Speaker, Error> {
         let addresses: Vec<_> = (1..=4).map(|last| format!("\"10.78.{vrid}.{last}/32\"")).collect();
         let addresses = addresses.join(", ");
         text += &format!(
-            "[[vrrp]]\nname = \"r{vrid}\"\ninterface = \"eth0\"\nvrid = {vrid}\nadvert_interval = \"1s\"\nhold_down = \"0s\"\n\
-             addresses = [{addresses}]\n"
+            "[[vrrp]]\nname = \"r{vrid}\"\ninterface = \"eth0\"\nvrid = {vrid}\nadvert_interval = \"{}ms\"\nhold_down = \"0s\"\n\
+             addresses = [{addresses}]\n",
+            interval.as_millis()
         );
     }
     write(&config, text)?;
@@ -85,7 +93,7 @@ fn start_vipd(lab: &Lab, host: &str, routers: u8) -> Result<Speaker, Error> {
     Node::start(lab, host, &setup).map(Speaker::Vipd)
 }
 
-fn start_keepalived(lab: &Lab, host: &str, routers: u8) -> Result<Speaker, Error> {
+fn start_keepalived(lab: &Lab, host: &str, routers: u8, interval: Duration) -> Result<Speaker, Error> {
     let dir = lab.dir().join(host);
     let priority = if host == "lb1" { 200 } else { 100 };
     let mut text = String::from(
@@ -95,7 +103,8 @@ fn start_keepalived(lab: &Lab, host: &str, routers: u8) -> Result<Speaker, Error
         let addresses: String = (1..=4).map(|last| format!("  10.78.{vrid}.{last}/32\n")).collect();
         text += &format!(
             "vrrp_instance r{vrid} {{\n state BACKUP\n interface eth0\n virtual_router_id {vrid}\n \
-             priority {priority}\n advert_int 1\n virtual_ipaddress {{\n{addresses} }}\n}}\n"
+             priority {priority}\n advert_int {}\n virtual_ipaddress {{\n{addresses} }}\n}}\n",
+            interval.as_secs_f64()
         );
     }
     write(&dir.join("keepalived.conf"), text)?;
