@@ -5,6 +5,10 @@ use std::path::Path;
 
 #[path = "fuzz/checks.rs"]
 mod checks;
+#[path = "fuzz/machine.rs"]
+mod machine;
+#[path = "fuzz/netlink.rs"]
+mod netlink;
 
 #[test]
 fn adverts() {
@@ -19,6 +23,16 @@ fn authentication() {
 #[test]
 fn claims_of_addresses() {
     assert!(each("claim", checks::claim) >= 20);
+}
+
+#[test]
+fn machines() {
+    assert!(each("machine", machine::machine) >= 20);
+}
+
+#[test]
+fn answers_of_the_kernel() {
+    assert!(each("netlink", netlink::netlink) >= 20);
 }
 
 /// Runs `check` over every seed of a target and says how many there were.

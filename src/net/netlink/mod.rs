@@ -3,10 +3,12 @@
 //! Requests and events use two connections: on one, the kernel's echo of a change of ours would be taken for the
 //! reply to it and never reach the events.
 
+mod inventory;
 mod requests;
 mod routes;
 mod watch;
 
+pub use inventory::Inventory;
 pub use requests::Netlink;
 pub use routes::{MAIN_TABLE, ROUTE_PROTOCOL, Route, Routes};
 pub use watch::Watch;

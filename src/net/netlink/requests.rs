@@ -1,15 +1,13 @@
 //! The connection for requests: look, add, remove.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
 use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
 
-use super::{ADDRESS_PROTOCOL, Assigned, Interface};
+use super::{ADDRESS_PROTOCOL, Interface, Inventory};
 use crate::vrrp::Cidr;
 
 /// A connection for requests. Its socket belongs to the network namespace in which it was opened.
@@ -34,20 +32,16 @@ impl Netlink {
     /// # Errors
     /// What the kernel says.
     pub async fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        let links: Vec<_> = self.handle.link().get().execute().try_collect().await.map_err(into_io)?;
-        let mut interfaces: Vec<_> =
-            links.into_iter().map(|link| (link.header.index, interface(link))).collect();
-        let mut addresses: HashMap<u32, Vec<Assigned>> = HashMap::new();
-        let mut dump = std::pin::pin!(self.handle.address().get().execute());
-        while let Some(message) = dump.try_next().await.map_err(into_io)? {
-            let assigned = assigned(&message);
-            addresses.entry(message.header.index).or_default().extend(assigned);
+        let mut inventory = Inventory::default();
+        let mut links = std::pin::pin!(self.handle.link().get().execute());
+        while let Some(message) = links.try_next().await.map_err(into_io)? {
+            inventory.link(message);
         }
-        for (index, interface) in &mut interfaces {
-            interface.addresses = addresses.remove(index).unwrap_or_default();
+        let mut addresses = std::pin::pin!(self.handle.address().get().execute());
+        while let Some(message) = addresses.try_next().await.map_err(into_io)? {
+            inventory.address(&message);
         }
-        interfaces.sort_by_key(|(index, _)| *index);
-        Ok(interfaces.into_iter().map(|(_, interface)| interface).collect())
+        Ok(inventory.into_interfaces())
     }
 
     /// Puts an address on an interface, tagged as ours; says whether it was missing. One that others put there and that
@@ -139,44 +133,4 @@ pub(super) fn done_unless(result: Result<(), Error>, unchanged: i32) -> io::Resu
 
 pub(super) fn into_io(error: Error) -> io::Error {
     if let Error::NetlinkError(message) = error { message.to_io() } else { io::Error::other(error) }
-}
-
-fn interface(link: LinkMessage) -> Interface {
-    let flags = link.header.flags;
-    let mut interface = Interface {
-        index: link.header.index,
-        name: String::new(),
-        mac: None,
-        up: flags.contains(LinkFlags::Up),
-        running: flags.contains(LinkFlags::Running),
-        addresses: Vec::new(),
-    };
-    for attribute in link.attributes {
-        if let LinkAttribute::IfName(name) = attribute {
-            interface.name = name;
-        } else if let LinkAttribute::Address(mac) = attribute {
-            interface.mac = mac.try_into().ok();
-        }
-    }
-    interface
-}
-
-/// An address of a dump. For IPv4, IFA_LOCAL is the address and IFA_ADDRESS the peer's on point-to-point links; IPv6
-/// has only IFA_ADDRESS (linux/if_addr.h).
-fn assigned(message: &AddressMessage) -> Option<Assigned> {
-    let mut address = None;
-    let mut ours = false;
-    let mut tentative = false;
-    for attribute in &message.attributes {
-        if let AddressAttribute::Local(found @ IpAddr::V4(_))
-        | AddressAttribute::Address(found @ IpAddr::V6(_)) = attribute
-        {
-            address = Some(*found);
-        } else if let AddressAttribute::Protocol(protocol) = attribute {
-            ours = u8::from(*protocol) == ADDRESS_PROTOCOL;
-        } else if let AddressAttribute::Flags(flags) = attribute {
-            tentative = flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed);
-        }
-    }
-    Some(Assigned { cidr: Cidr { address: address?, prefix: message.header.prefix_len }, ours, tentative })
 }
