@@ -59,7 +59,7 @@ fn interface(link: LinkMessage) -> Interface {
 
 /// An address of a dump. For IPv4, IFA_LOCAL is the address and IFA_ADDRESS the peer's on point-to-point links; IPv6
 /// has only IFA_ADDRESS (linux/if_addr.h).
-fn assigned(message: &AddressMessage) -> Option<Assigned> {
+pub(super) fn assigned(message: &AddressMessage) -> Option<Assigned> {
     let mut address = None;
     let mut ours = false;
     let mut tentative = false;

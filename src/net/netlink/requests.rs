@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
 use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
 
+use super::inventory::assigned;
 use super::{ADDRESS_PROTOCOL, Interface, Inventory};
 use crate::vrrp::Cidr;
 
