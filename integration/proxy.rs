@@ -14,6 +14,8 @@ mod refuse;
 mod retry;
 #[path = "proxy/rig.rs"]
 mod rig;
+#[path = "proxy/route.rs"]
+mod route;
 #[path = "proxy/sticky.rs"]
 mod sticky;
 #[path = "proxy/tcp.rs"]

@@ -236,7 +236,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
         frontends: vec![Frontend {
             name: "web".into(),
             bind: vec![([127, 0, 0, 1], 0).into()],
-            pool: 0,
+            pool: Some(0),
             ..Frontend::default()
         }],
         limits: Limits::default(),

@@ -156,7 +156,7 @@ fn connections_are_counted_while_they_last() {
 fn a_port_in_use_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound");
-    let frontend = Frontend { name: "web".into(), bind: vec![address], pool: 0, ..Frontend::default() };
+    let frontend = Frontend { name: "web".into(), bind: vec![address], pool: Some(0), ..Frontend::default() };
     let settings = Settings { frontends: vec![frontend], limits: limits(), threads: 2, servers: 0 };
     let pools = Arc::new(ArcSwap::from_pointee(snapshot(&[])));
     let error = proxy::start(settings, pools).expect_err("the port is taken").to_string();
@@ -167,7 +167,7 @@ fn a_port_in_use_is_an_error_that_names_it() {
 fn an_address_of_another_node_can_be_listened_on() {
     let loopback = std::net::Ipv6Addr::LOCALHOST;
     let bind = vec![([192, 0, 2, 1], 0).into(), ([127, 0, 0, 1], 0).into(), (loopback, 0).into()];
-    let frontend = Frontend { name: "web".into(), bind, pool: 0, ..Frontend::default() };
+    let frontend = Frontend { name: "web".into(), bind, pool: Some(0), ..Frontend::default() };
     let settings = Settings { frontends: vec![frontend], limits: limits(), threads: 1, servers: 0 };
     let pools = Arc::new(ArcSwap::from_pointee(snapshot(&[])));
     let proxy = proxy::start(settings, pools).expect("free bind");

@@ -63,7 +63,7 @@ pub(crate) fn rig_in(mode: Mode, servers: &[SocketAddr], limits: Limits) -> Rig 
 /// A frontend on a free port, with the first pool.
 pub(crate) fn web() -> Frontend {
     let bind = vec![([127, 0, 0, 1], 0).into()];
-    Frontend { name: "web".into(), bind, ..Frontend::default() }
+    Frontend { name: "web".into(), bind, pool: Some(0), ..Frontend::default() }
 }
 
 pub(crate) fn rig_of(snapshot: Snapshot, frontend: Frontend, limits: Limits, threads: usize) -> Rig {

@@ -15,6 +15,7 @@ use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
 use super::raw::{File, Node};
+use super::request_route;
 use super::resolve::repeated;
 use super::track;
 
@@ -32,6 +33,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     file.routers.iter().for_each(|router| placed::lint(router, problems));
     equal_priorities(file, problems);
     unreachable_binds(file, problems);
+    request_route::lint(file, problems);
     for pool in &file.pools {
         unused(file, pool, problems);
         checks(pool, problems);
@@ -99,8 +101,8 @@ fn unreachable_binds(file: &File, problems: &mut Problems<'_>) {
 
 fn unused(file: &File, pool: &Pool, problems: &mut Problems<'_>) {
     let Some(name) = &pool.name else { return };
-    let used = file.frontends.iter().filter_map(|frontend| frontend.pool.as_ref());
-    if !used.into_iter().any(|pool| pool.get_ref() == name.get_ref()) {
+    let mut used = file.frontends.iter().flat_map(request_route::pools);
+    if !used.any(|pool| pool.get_ref() == name.get_ref()) {
         problems
             .warning(name.span(), format!("no frontend uses the pool `{}`", name.get_ref()))
             .help(format!("add a [[frontend]] with pool = \"{}\", or remove the pool", name.get_ref()));

@@ -18,6 +18,7 @@ use super::heartbeat::{self, Heartbeat};
 use super::placed::{self, Addresses};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
+use super::request_route::{self, Redirect};
 use super::routes;
 use super::settings;
 use super::sysctl::{self, Sysctl};
@@ -78,7 +79,11 @@ pub(super) struct Frontend {
     pub(super) name: Field<String>,
     pub(super) bind: Vec<Spanned<SocketAddr>>,
     pub(super) mode: Option<Mode>,
-    pub(super) pool: Field<String>,
+    /// `None` when it is wrong or lacking, `Some(None)` when it is not needed.
+    pub(super) pool: Option<Field<String>>,
+    pub(super) routes: Vec<request_route::Read>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) redirect: Option<Field<Option<Redirect>>>,
 }
 
 /// Reads the tree, as much of it as can be read.
@@ -185,11 +190,24 @@ impl Router {
 
 fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Frontend> {
     let mut table = Table::open("[[frontend]]", value, problems)?;
+    let redirect = table.optional("redirect", request_route::redirect);
+    let redirects = match &redirect {
+        Some(Some(redirect)) => redirect.get_ref().is_some(),
+        Some(None) => false,
+        // Wrong, which has been said.
+        None => true,
+    };
     let frontend = Frontend {
         name: table.required("name", "name = \"web\"", value::name),
         bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
         mode: table.or("mode", Mode::Http, value::mode),
-        pool: table.required("pool", "pool = \"app\"", value::name),
+        pool: if redirects {
+            table.optional("pool", value::name)
+        } else {
+            table.required("pool", "pool = \"app\"", value::name).map(Some)
+        },
+        routes: request_route::routes(&mut table),
+        redirect,
     };
     table.finish();
     Some(frontend)

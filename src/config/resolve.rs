@@ -14,6 +14,7 @@ use super::placed::{Elsewhere, is_link_local, link_local_first};
 use super::pools;
 use super::problem::Problems;
 use super::raw::{File, Frontend, Node, Router};
+use super::request_route;
 use super::routes;
 use super::table::Field;
 use super::track::Tracker;
@@ -28,6 +29,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     routers(file, problems);
     pool_names(file, problems);
     frontends(file, problems);
+    request_route::cross_check(file, problems);
     trackers(file, problems);
     heartbeat::cross_check(file, problems);
 }
@@ -164,12 +166,12 @@ fn frontends(file: &File, problems: &mut Problems<'_>) {
     for (place, first, bind) in repeated(binds.map(|at| (at.get_ref(), at.span()))) {
         problems.error(place, format!("{bind} is bound twice")).other(first, "first bound here");
     }
-    for pool in file.frontends.iter().filter_map(|frontend| frontend.pool.as_ref()) {
+    for pool in file.frontends.iter().filter_map(|frontend| frontend.pool.as_ref()?.as_ref()) {
         known_pool(file, pool, problems);
     }
 }
 /// Records a reference to a pool that is not there.
-fn known_pool(file: &File, pool: &Spanned<String>, problems: &mut Problems<'_>) {
+pub(super) fn known_pool(file: &File, pool: &Spanned<String>, problems: &mut Problems<'_>) {
     if index_of(file, pool.get_ref()).is_some() || problems.torn() {
         return;
     }
@@ -201,7 +203,7 @@ fn trackers(file: &File, problems: &mut Problems<'_>) {
     }
 }
 
-fn index_of(file: &File, name: &str) -> Option<usize> {
+pub(super) fn index_of(file: &File, name: &str) -> Option<usize> {
     file.pools.iter().position(|pool| pool.name.as_ref().is_some_and(|at| at.get_ref() == name))
 }
 
@@ -296,7 +298,12 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
         name: frontend.name.as_ref()?.get_ref().clone(),
         bind: frontend.bind.iter().map(|at| *at.get_ref()).collect(),
         mode: frontend.mode?,
-        pool: index_of(file, frontend.pool.as_ref()?.get_ref())?,
+        pool: match frontend.pool.as_ref()? {
+            Some(pool) => Some(index_of(file, pool.get_ref())?),
+            None => None,
+        },
+        routes: request_route::valid(file, frontend)?,
+        redirect: frontend.redirect.as_ref()?.as_ref().and_then(|redirect| *redirect.get_ref()),
     })
 }
 

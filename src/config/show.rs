@@ -7,6 +7,7 @@ use crate::vrrp::auth::Policy;
 
 use super::placed;
 use super::quantity::{duration_text, size_text};
+use super::request_route;
 use super::routes;
 use super::track;
 use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
@@ -67,7 +68,13 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
             Mode::Http => "http",
             Mode::Tcp => "tcp",
         };
-        writeln!(out, "mode = \"{mode}\"\npool = {:?}\n", config.pools[frontend.pool].name)?;
+        writeln!(out, "mode = \"{mode}\"")?;
+        let name = |pool: usize| config.pools[pool].name.clone();
+        if let Some(pool) = frontend.pool {
+            writeln!(out, "pool = {:?}", name(pool))?;
+        }
+        writeln!(out, "route = {}", request_route::show(&frontend.routes, name))?;
+        writeln!(out, "redirect = {}\n", request_route::show_redirect(frontend.redirect))?;
     }
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;

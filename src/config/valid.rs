@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::balance::Balance;
 use super::heartbeat::Heartbeat;
 use super::placed::Elsewhere;
+use super::request_route::{Redirect, RequestRoute};
 use super::routes::Route;
 use super::sysctl::Sysctl;
 use super::track::{Hook, Tracker};
@@ -150,8 +151,19 @@ pub struct Frontend {
     pub bind: Vec<SocketAddr>,
     /// What it speaks. Default [`Mode::Http`].
     pub mode: Mode,
-    /// Index into [`Config::pools`].
-    pub pool: usize,
+    /// Where requests go that no route takes: an index into [`Config::pools`]; `None`: they are redirected.
+    pub pool: Option<usize>,
+    /// Other pools by host and path; the first that matches wins.
+    pub routes: Vec<RequestRoute>,
+    /// Where requests are sent that no route takes. Default nowhere; then there is a pool.
+    pub redirect: Option<Redirect>,
+}
+
+impl Frontend {
+    /// The pools that its requests can go to, some perhaps more than once.
+    pub fn pools(&self) -> impl Iterator<Item = usize> {
+        self.pool.into_iter().chain(self.routes.iter().map(|route| route.pool))
+    }
 }
 
 /// A `[[pool]]` of application servers.

@@ -7,7 +7,7 @@ mod trackers;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::config::{Config, Router};
+use crate::config::{Config, Frontend, Router};
 use crate::link::{PoolReport, Report, ServerState};
 use crate::net::arp::Mac;
 use crate::net::netlink::Interface;
@@ -107,7 +107,7 @@ impl Track {
             .frontends
             .iter()
             .filter(|front| front.bind.iter().any(serves))
-            .map(|front| front.pool)
+            .flat_map(Frontend::pools)
             .collect();
         pools.sort_unstable();
         pools.dedup();

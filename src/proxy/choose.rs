@@ -5,11 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
 use super::core::{Core, Door};
+use crate::config::RequestRoute;
 use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
 use crate::pool::{Draw, InFlight, Key, ServerId, Token, Tried, digest};
 
 /// What a request says about where it goes, read once, before its head is rewritten.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choice {
     /// Index of the pool.
     pub(super) pool: usize,
@@ -32,16 +33,17 @@ pub(super) struct Picked {
 }
 
 impl Core {
-    /// Reads what the choice depends on.
+    /// Reads what the choice depends on; `None` when the request goes to no pool but elsewhere.
     pub(super) fn choose(
         &self,
         door: &Door,
         peer: SocketAddr,
         request: &Request<'_, '_>,
         facts: &RequestFacts<'_>,
-    ) -> Choice {
-        let pool = door.pool;
-        self.snapshot(|snapshot| {
+    ) -> Option<Choice> {
+        let takes = |route: &&RequestRoute| route.pattern.matches(facts.host, request.path(facts));
+        let pool = door.routes.iter().find(takes).map(|route| route.pool).or(door.pool)?;
+        Some(self.snapshot(|snapshot| {
             let rule = snapshot.pool(pool).rule();
             let key = match &rule.key {
                 Key::None => None,
@@ -52,12 +54,13 @@ impl Core {
             };
             let cookie = rule.sticky.as_ref().and_then(|name| request.cookie(name));
             Choice { pool, key, held: cookie.and_then(Token::parse), has_cookie: cookie.is_some() }
-        })
+        }))
     }
 
     /// As [`Core::choose`], for a connection of which nothing but its source is known.
     pub(super) fn choose_blindly(&self, door: &Door, peer: SocketAddr) -> Choice {
-        let pool = door.pool;
+        // A frontend that speaks TCP has a pool: a checked config has no redirect for it.
+        let pool = door.pool.unwrap_or_default();
         let by_source = self.snapshot(|snapshot| snapshot.pool(pool).rule().key == Key::Source);
         let key = by_source.then(|| of_source(peer.ip()));
         Choice { pool, key, held: None, has_cookie: false }

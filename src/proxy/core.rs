@@ -27,7 +27,7 @@ use super::session;
 use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
-use crate::config::{Limits, Mode};
+use crate::config::{Frontend, Limits, Mode, Redirect, RequestRoute};
 use crate::pool::{ServerId, Snapshot};
 
 /// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
@@ -67,10 +67,28 @@ pub(super) struct Door {
     pub(super) frontend: usize,
     /// What it speaks.
     pub(super) mode: Mode,
-    /// Index of its pool.
-    pub(super) pool: usize,
+    /// Other pools by host and path.
+    pub(super) routes: Vec<RequestRoute>,
+    /// Index of the pool of what no route takes.
+    pub(super) pool: Option<usize>,
+    /// Where that is sent when there is no pool.
+    pub(super) redirect: Option<Redirect>,
     /// Its address in text: the Host for clients that send none.
     pub(super) host: String,
+}
+
+impl Door {
+    pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
+        let Frontend { mode, pool, routes, redirect, .. } = settings;
+        Self {
+            frontend,
+            mode: *mode,
+            routes: routes.clone(),
+            pool: *pool,
+            redirect: *redirect,
+            host: address.to_string(),
+        }
+    }
 }
 
 /// The limits on time, in ticks.

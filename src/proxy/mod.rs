@@ -19,6 +19,7 @@ mod exchange;
 mod pipe;
 mod problem;
 mod reach;
+mod redirect;
 mod relay;
 mod session;
 mod stats;
@@ -120,15 +121,15 @@ type Listeners = Vec<(Door, std::net::TcpListener)>;
 fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut cores: Vec<Listeners> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
-    for (frontend, Frontend { bind, mode, pool, .. }) in settings.frontends.iter().enumerate() {
+    for (frontend, settings) in settings.frontends.iter().enumerate() {
         let mut bound = Vec::new();
-        for address in bind {
+        for address in &settings.bind {
             // Port 0: the first core picks one, the others follow.
             let mut address = *address;
             for core in &mut cores {
                 let listener = net::listen::listen(address)?;
                 address = listener.local_addr()?;
-                core.push((Door { frontend, mode: *mode, pool: *pool, host: address.to_string() }, listener));
+                core.push((Door::new(frontend, settings, address), listener));
             }
             bound.push(address);
         }

@@ -66,7 +66,7 @@ async fn connect(
     let mut problem = Problem::NoServer;
     while let Some(picked) = core.pick(&choice, &tried) {
         let id = picked.id;
-        match reach(core, timer, door.pool, id, picked.address).await {
+        match reach(core, timer, choice.pool, id, picked.address).await {
             Ok(server) => {
                 core.counters.servers[id.0].request();
                 core.counters.frontends[door.frontend].request();

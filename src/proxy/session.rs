@@ -15,6 +15,7 @@ use super::exchange::{Client, Ended, Exchange, Failure, Server};
 use super::pipe::{Means, Pipe};
 use super::problem::{Culprit, Problem};
 use super::reach::{Retry, reach};
+use super::redirect;
 use super::stream::Stream;
 use crate::http::{Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
@@ -35,6 +36,8 @@ pub(super) struct Asked {
     pub(super) is_head: bool,
     is_idempotent: bool,
     pub(super) choice: Choice,
+    /// Where the client is sent instead, and with what status.
+    elsewhere: Option<(u16, Box<[u8]>)>,
 }
 
 /// What becomes of the connection.
@@ -172,6 +175,11 @@ impl<'s> Session<'s> {
             return Err(Problem::BodyTooLarge);
         }
         let choice = self.core.choose(self.door, self.peer, &request, &facts);
+        let redirect = self.door.redirect.filter(|_| choice.is_none());
+        let elsewhere = redirect.map(|redirect| {
+            (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
+        });
+        let choice = choice.unwrap_or_default();
         let mut out = self.core.buffers.text();
         rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
         self.core.hide(&choice, &mut out);
@@ -183,11 +191,20 @@ impl<'s> Session<'s> {
             is_head: facts.is_head,
             is_idempotent: facts.is_idempotent,
             choice,
+            elsewhere,
         })
     }
 
     /// Asks one server after the other until one answers or none is left.
     async fn forward(&mut self, mut asked: Asked) -> Next {
+        if let Some((status, location)) = &asked.elsewhere {
+            self.core.counters.frontends[self.door.frontend].request();
+            let persistent = asked.persistent && asked.upload.is_taken() && !self.core.is_draining();
+            let mut out = self.core.buffers.text();
+            redirect::render(*status, location, persistent, &mut out);
+            asked.upload.release(&self.core.buffers);
+            return self.say(out, persistent).await;
+        }
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
         while let Some(picked) = self.core.pick(&asked.choice, &tried) {
@@ -300,6 +317,11 @@ impl<'s> Session<'s> {
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
         problem.render(persistent, is_head, &mut out);
+        self.say(out, persistent).await
+    }
+
+    /// Sends a whole response of our own.
+    async fn say(&mut self, out: Vec<u8>, persistent: bool) -> Next {
         let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None);
         let patience = self.core.patience.idle;
         self.timer.set(patience);

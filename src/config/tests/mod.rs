@@ -6,6 +6,7 @@ mod heartbeat;
 mod identify;
 mod placed;
 mod random;
+mod request_route;
 mod routes;
 mod sample;
 mod track;

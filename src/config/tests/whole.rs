@@ -33,7 +33,10 @@ fn the_labs_file_is_valid_without_a_warning() {
         config.frontends.iter().map(|frontend| frontend.bind[0].port()).collect::<Vec<_>>(),
         [3000, 5000]
     );
-    assert_eq!(config.pools[config.frontends[1].pool].servers[2].address.to_string(), "10.77.0.13:8081");
+    assert_eq!(
+        config.pools[config.frontends[1].pool.expect("a pool")].servers[2].address.to_string(),
+        "10.77.0.13:8081"
+    );
 }
 
 #[test]

@@ -27,13 +27,13 @@ fn config() -> Config {
             Frontend {
                 name: "web".into(),
                 bind: vec![([10, 77, 0, 100], 80).into()],
-                pool: 0,
+                pool: Some(0),
                 ..Frontend::default()
             },
             Frontend {
                 name: "files".into(),
                 bind: vec![([10, 77, 0, 100], 81).into()],
-                pool: 1,
+                pool: Some(1),
                 ..Frontend::default()
             },
         ],
