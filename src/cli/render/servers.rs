@@ -9,9 +9,9 @@ use super::time::age;
 /// A pool and its servers.
 pub(super) fn pool(pool: &PoolReport, now_ms: u64, style: Style) -> String {
     let mut out = headline(pool, style);
-    let head = ["SERVER", "ADDRESS", "WEIGHT", "STATE", "FOR", "REQUESTS", "ERRORS", "LAST CHECK"];
+    let head = ["SERVER", "ADDRESS", "WEIGHT", "STATE", "FOR", "NOW", "REQUESTS", "ERRORS", "LAST CHECK"];
     let head = head.map(|text| match text {
-        "WEIGHT" | "REQUESTS" | "ERRORS" => Cell::right(text).ink(Ink::Faint),
+        "WEIGHT" | "NOW" | "REQUESTS" | "ERRORS" => Cell::right(text).ink(Ink::Faint),
         _ => Cell::left(text).ink(Ink::Faint),
     });
     let rows = pool.servers.iter().map(|server| row(server, now_ms));
@@ -62,11 +62,19 @@ fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {
     vec![
         Cell::left(&server.name),
         Cell::left(server.address),
-        Cell::right(server.weight),
-        Cell::left(state).ink(ink),
+        Cell::right(weight(server)),
+        Cell::left(if server.backup { format!("{state}, backup") } else { state.to_owned() }).ink(ink),
         Cell::left(age(now_ms, server.since_ms)),
+        Cell::right(server.in_flight),
         Cell::right(server.requests),
         if server.errors == 0 { errors } else { errors.ink(Ink::Watch) },
         Cell::left(&server.reason),
     ]
+}
+
+/// Its share, and what it has of that while it comes back slowly.
+fn weight(server: &ServerReport) -> String {
+    let (now, whole) = (server.effective_weight, f64::from(server.weight));
+    // 0: a proxy that does not say it.
+    if now > 0.0 && now < whole { format!("{now:.2} of {whole}") } else { whole.to_string() }
 }

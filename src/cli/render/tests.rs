@@ -172,9 +172,9 @@ proxy  serving  pid 4250
   web          82304           0
 
 pool app  2 of 2 servers healthy
-  SERVER  ADDRESS          WEIGHT  STATE  FOR         REQUESTS  ERRORS  LAST CHECK
-  app1    10.77.0.11:8080       1  up     2 h 14 min     41152       0  HTTP 200 in 1 ms
-  app2    10.77.0.12:8080       1  up     2 h 14 min     41152       0  HTTP 200 in 1 ms
+  SERVER  ADDRESS          WEIGHT  STATE  FOR         NOW  REQUESTS  ERRORS  LAST CHECK
+  app1    10.77.0.11:8080       1  up     2 h 14 min    0     41152       0  HTTP 200 in 1 ms
+  app2    10.77.0.12:8080       1  up     2 h 14 min    0     41152       0  HTTP 200 in 1 ms
 "
     );
 }
@@ -209,10 +209,10 @@ proxy  serving  pid 4250
 
 pool app  0 of 3 servers healthy
   every request gets 503: app1, app3: connection refused; app2: HTTP 500 in 2 ms
-  SERVER  ADDRESS          WEIGHT  STATE  FOR         REQUESTS  ERRORS  LAST CHECK
-  app1    10.77.0.11:8080       1  DOWN   2 h 14 min     41152       3  connection refused
-  app2    10.77.0.12:8080       1  DOWN   2 h 14 min     41152       3  HTTP 500 in 2 ms
-  app3    10.77.0.13:8080       1  DOWN   2 h 14 min     41152       3  connection refused
+  SERVER  ADDRESS          WEIGHT  STATE  FOR         NOW  REQUESTS  ERRORS  LAST CHECK
+  app1    10.77.0.11:8080       1  DOWN   2 h 14 min    0     41152       3  connection refused
+  app2    10.77.0.12:8080       1  DOWN   2 h 14 min    0     41152       3  HTTP 500 in 2 ms
+  app3    10.77.0.13:8080       1  DOWN   2 h 14 min    0     41152       3  connection refused
 
 packets refused, a flood of them: 1 in 256 is read and counted for all
     3  wrong TTL
@@ -467,4 +467,22 @@ fn authentication_is_shown_and_a_clock_that_drifts_away_is_said() {
         assert_eq!(shown(&status), Some(drifts));
     }
     assert_eq!(shown(&healthy()), None);
+}
+
+#[test]
+fn backups_busy_servers_and_those_that_come_back_slowly_are_seen() {
+    let mut servers = vec![server("app1", ServerState::Up, "fine"), server("app2", ServerState::Up, "fine")];
+    servers[0].in_flight = 17;
+    servers[0].effective_weight = 0.25;
+    servers[1].backup = true;
+    let text = super::servers::pool(&pool("app", servers), NOW, Style::Plain);
+    assert_eq!(
+        text,
+        "\
+pool app  2 of 2 servers healthy
+  SERVER  ADDRESS             WEIGHT  STATE       FOR         NOW  REQUESTS  ERRORS  LAST CHECK
+  app1    10.77.0.11:8080  0.25 of 1  up          2 h 14 min   17     41152       0  fine
+  app2    10.77.0.12:8080          1  up, backup  2 h 14 min    0     41152       0  fine
+"
+    );
 }
