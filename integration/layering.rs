@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("link", &["event", "vrrp"]),
     ("net", &["vrrp"]),
     ("ha", &["config", "event", "link", "net", "pool", "vrrp"]),
-    ("check", &["config", "event", "net", "pool", "vrrp"]),
+    ("check", &["config", "event", "http", "net", "pool", "vrrp"]),
     ("proxy", &["config", "http", "net", "pool", "vrrp"]),
     ("agent", &["config", "event", "ha", "link", "net", "vrrp"]),
     ("control", &["check", "config", "event", "link", "net", "pool", "proxy", "vrrp"]),

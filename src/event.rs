@@ -177,6 +177,29 @@ pub enum Event {
         /// The check's result in words.
         why: String,
     },
+    /// A server that failed requests is left out for a while.
+    ServerEjected {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+        /// How many errors, and for how long.
+        why: String,
+    },
+    /// A server that was left out gets requests again.
+    ServerReturned {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+    },
+    /// So few servers of a pool are left that requests go to all of them; or no longer.
+    Panic {
+        /// The pool's name.
+        pool: String,
+        /// It begins.
+        begins: bool,
+    },
     /// A server went out of rotation.
     ServerDown {
         /// The pool's name.
@@ -250,6 +273,8 @@ impl Event {
             | Self::AlarmRaised { .. }
             | Self::ProxyDied { .. }
             | Self::ServerDown { .. }
+            | Self::ServerEjected { .. }
+            | Self::Panic { begins: true, .. }
             | Self::Tracked { passes: false, .. }
             | Self::Hooked { succeeded: false, .. }
             | Self::Restored { .. } => {
@@ -265,6 +290,8 @@ impl Event {
             | Self::AlarmCleared { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
+            | Self::ServerReturned { .. }
+            | Self::Panic { .. }
             | Self::ServerUp { .. } => tracing::info!("{self}"),
         }
     }
@@ -305,6 +332,12 @@ impl fmt::Display for Event {
                 write!(f, "proxy {how} (pid {pid}), started again in {restart_ms} ms")
             }
             Self::ServerUp { pool, server, why } => write!(f, "{pool}/{server} is up: {why}"),
+            Self::ServerEjected { pool, server, why } => write!(f, "{pool}/{server} is left out: {why}"),
+            Self::ServerReturned { pool, server } => write!(f, "{pool}/{server} is no longer left out"),
+            Self::Panic { pool, begins: true } => {
+                write!(f, "{pool}: too few servers are left, requests go to all of them")
+            }
+            Self::Panic { pool, begins: false } => write!(f, "{pool}: enough servers are in rotation again"),
             Self::ServerDown { pool, server, why } => write!(f, "{pool}/{server} is down: {why}"),
         }
     }

@@ -13,16 +13,12 @@ pub(crate) fn netlink(datagram: &[u8]) {
     let mut links = Vec::new();
     let mut addresses = Vec::new();
     for message in messages(datagram) {
-        match message {
-            RouteNetlinkMessage::NewLink(link) => {
-                links.push(link.header.index);
-                inventory.link(link);
-            }
-            RouteNetlinkMessage::NewAddress(address) => {
-                inventory.address(&address);
-                addresses.push(address);
-            }
-            _ => {}
+        if let RouteNetlinkMessage::NewLink(link) = message {
+            links.push(link.header.index);
+            inventory.link(link);
+        } else if let RouteNetlinkMessage::NewAddress(address) = message {
+            inventory.address(&address);
+            addresses.push(address);
         }
     }
     let interfaces = inventory.into_interfaces();

@@ -4,8 +4,16 @@
 //! made with [`crate::pool::Health`]. It runs as one task on the control thread; a check is a task of its own. One
 //! bounded channel leads out, and the desk empties it.
 
+mod answer;
+mod connect;
+mod exec;
+mod grpc;
+mod http;
+mod postgres;
 mod probe;
+mod redis;
 mod schedule;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +23,12 @@ use tokio::task::JoinSet;
 
 use crate::config::{Check, Config};
 use crate::net::clock;
-use crate::pool::{Observation, ServerId};
+use crate::pool::{Health, Observation, ServerId};
 use crate::vrrp::Time;
+
+use self::connect::Connectors;
+use self::http::Kept;
+use self::probe::Sight;
 
 pub use schedule::{Input, Rhythm, Schedule, Start};
 
@@ -25,6 +37,8 @@ pub use schedule::{Input, Rhythm, Schedule, Start};
 pub struct Target {
     /// Which server.
     pub server: ServerId,
+    /// Its name in the config.
+    pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
     /// What is asked, how often, and what counts as success.
@@ -42,6 +56,8 @@ pub struct Seen {
     pub observation: Observation,
     /// The result in words: `HTTP 200 in 1 ms`, `connection refused`.
     pub why: String,
+    /// What the server calls itself in its answer, if it does.
+    pub own_name: Option<String>,
 }
 
 /// The servers of `config` that have checks, each with its identity.
@@ -49,33 +65,41 @@ pub fn targets(config: &Config) -> Vec<Target> {
     let servers = config.pools.iter().flat_map(|pool| pool.servers.iter().map(move |server| (pool, server)));
     let target = |(id, (pool, server)): (usize, (&crate::config::Pool, &crate::config::Server))| {
         let check = pool.check.clone()?;
-        Some(Target { server: ServerId(id), address: server.address, check })
+        Some(Target { server: ServerId(id), name: server.name.clone(), address: server.address, check })
     };
     servers.enumerate().filter_map(target).collect()
 }
 
 /// Checks `targets` for ever and sends what each check saw; ends when the receiver is gone.
 pub async fn run(targets: Vec<Target>, seen: mpsc::Sender<Seen>) {
-    let rhythms: Vec<_> = targets.iter().map(|it| Rhythm::new(it.check.interval, it.check.timeout)).collect();
+    let rhythms: Vec<_> = targets.iter().map(|it| Rhythm::new(&it.check)).collect();
+    // The desk has trackers of its own and decides; these only say how soon to look again.
+    let mut trackers: Vec<_> = targets.iter().map(|it| Health::new(it.check.rise, it.check.fall)).collect();
     let targets: Vec<_> = targets.into_iter().map(Arc::new).collect();
     let mut schedule = Schedule::new(clock::now(), &rhythms);
+    // The connection to each server that its next check may use; with the check while one is under way.
+    let mut lines: Vec<Option<Kept>> = targets.iter().map(|_| None).collect();
+    let connectors = Arc::new(Connectors::default());
     let mut running = JoinSet::new();
     let mut starts = Vec::new();
     let mut input = Input::Timer;
     loop {
         schedule.handle(clock::now(), input, &mut starts);
         for start in starts.drain(..) {
-            running.spawn(check(Arc::clone(&targets[start.server]), start));
+            let line = lines[start.server].take();
+            running.spawn(check(Arc::clone(&targets[start.server]), Arc::clone(&connectors), line, start));
         }
         input = tokio::select! {
             // An answer that has come wins over a timer: results first.
             biased;
             Some(done) = running.join_next() => {
-                let (server, result) = done.unwrap_or_else(|bug| std::panic::resume_unwind(bug.into_panic()));
+                let (server, line, result) = done.unwrap_or_else(|bug| std::panic::resume_unwind(bug.into_panic()));
+                lines[server] = line;
+                trackers[server].handle(result.observation);
                 if seen.send(result).await.is_err() {
                     return;
                 }
-                Input::Finished(server)
+                Input::Finished(server, trackers[server].trend())
             }
             () = until(schedule.deadline()) => Input::Timer,
             () = seen.closed() => return,
@@ -83,10 +107,16 @@ pub async fn run(targets: Vec<Target>, seen: mpsc::Sender<Seen>) {
     }
 }
 
-async fn check(target: Arc<Target>, start: Start) -> (usize, Seen) {
+async fn check(
+    target: Arc<Target>,
+    connectors: Arc<Connectors>,
+    mut line: Option<Kept>,
+    start: Start,
+) -> (usize, Option<Kept>, Seen) {
     let started = clock::now();
-    let (observation, why) = probe::probe(&target, start.deadline.since(started).as_duration()).await;
-    (start.server, Seen { server: target.server, started, observation, why })
+    let limit = start.deadline.since(started).as_duration();
+    let Sight { observation, why, own_name } = probe::probe(&target, &connectors, &mut line, limit).await;
+    (start.server, line, Seen { server: target.server, started, observation, why, own_name })
 }
 
 async fn until(deadline: Option<Time>) {

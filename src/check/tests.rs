@@ -10,8 +10,8 @@ use crate::config::CheckKind;
 
 fn tcp(server: usize, address: SocketAddr) -> Target {
     let interval = Duration::from_millis(20);
-    let check = Check { kind: CheckKind::Tcp, interval, timeout: interval, rise: 2, fall: 3 };
-    Target { server: ServerId(server), address, check }
+    let check = Check { interval, timeout: interval, ..Check::new(CheckKind::Tcp) };
+    Target { server: ServerId(server), name: "app1".into(), address, check }
 }
 
 #[test]

@@ -10,10 +10,12 @@
 mod address;
 mod auth;
 mod balance;
+mod checks;
 mod heartbeat;
 mod identify;
 mod lint;
 mod nearest;
+mod passive;
 mod placed;
 mod pools;
 mod problem;
@@ -34,9 +36,11 @@ mod value;
 mod tests;
 
 pub use balance::{Balance, HashKey};
+pub use checks::{Check, CheckKind, CheckTls, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
 pub use heartbeat::Heartbeat;
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;
+pub use passive::Passive;
 pub use placed::Elsewhere;
 pub use problem::{Errors, Outline, Parsed, Problem, Program, Severity, line_column};
 pub use quantity::{advert_interval, duration, duration_text};
@@ -46,8 +50,7 @@ pub use show::show;
 pub use sysctl::Sysctl;
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
-    Auth, Check, CheckKind, Config, Frontend, Garp, Limits, Mode, Node, Pool, ProxySettings, Router, Server,
-    Transport,
+    Auth, Config, Frontend, Garp, Limits, Mode, Node, Pool, ProxySettings, Router, Server, Transport,
 };
 
 use toml::de::DeTable;

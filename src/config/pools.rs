@@ -8,9 +8,11 @@ use toml::de::DeValue;
 
 use super::address;
 use super::balance::{self, Balance};
-use super::problem::Problems;
+use super::checks::{Check, CheckKind, read};
+use super::passive::{self, Passive};
+use super::problem::{Problems, Program};
 use super::table::{Field, Table};
-use super::valid::{Check, CheckKind};
+use super::track::Command;
 use super::value::{self, of_text};
 
 /// A `[[pool]]`.
@@ -19,6 +21,9 @@ pub(super) struct Pool {
     pub(super) balance: Option<Balance>,
     /// `None` when it is wrong, `Some(None)` when the pool has no checks.
     pub(super) check: Option<Field<Check>>,
+    /// `None` when it is wrong.
+    pub(super) passive: Option<Option<Passive>>,
+    pub(super) panic: Option<Option<u8>>,
     pub(super) servers: Vec<Server>,
     /// `None` when it is wrong, `Some(None)` when clients do not stay.
     pub(super) sticky: Option<Option<String>>,
@@ -41,15 +46,19 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let name = table.required("name", "name = \"app\"", value::name);
     let balance = table.or("balance", Balance::default(), balance::balance);
     let check = match table.entry("check") {
-        Some(value) => check(value, table.problems).map(|check| Some(Spanned::new(value.span(), check))),
+        Some(value) => {
+            read::check(value, table.problems).map(|check| Some(Spanned::new(value.span(), check)))
+        }
         None => Some(None),
     };
+    let passive = passive::passive(table.entry("passive"), table.problems);
+    let panic = table.or("panic", None, passive::panic);
     let servers = table.array("server", SERVER).unwrap_or_default();
     let servers = servers.iter().filter_map(|value| server(value, table.problems)).collect();
     let sticky = table.or("sticky", None, balance::sticky);
     let slow_start = table.optional("slow_start", value::duration);
     table.finish();
-    Some(Pool { name, balance, check, servers, sticky, slow_start })
+    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {
@@ -64,47 +73,8 @@ fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<S
     Some(server)
 }
 
-fn check(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Check> {
-    let mut table = Table::open("check", value, problems)?;
-    let kind = kind(&mut table);
-    let interval = table.or("interval", Duration::from_secs(1), value::wait);
-    let timeout = table.or("timeout", Duration::from_secs(1), value::wait);
-    let rise = table.or("rise", 2, value::times);
-    let fall = table.or("fall", 3, value::times);
-    table.finish();
-    Some(Check { kind: kind?, interval: interval?, timeout: timeout?, rise: rise?, fall: fall? })
-}
-
-/// `http = ".."` with its `host` and `expect`, or `tcp = true`.
-fn kind(table: &mut Table<'_, '_, '_, '_>) -> Option<CheckKind> {
-    let example = "http = \"/health\" or tcp = true";
-    match (table.entry("http").map(Spanned::span), table.entry("tcp")) {
-        (Some(http), Some(tcp)) => {
-            let problem = table.problems.error(tcp.span(), "a check is either `http` or `tcp`");
-            problem.other(http, "`http` is here").help("remove one of the two");
-            None
-        }
-        (None, Some(tcp)) => {
-            if tcp.get_ref().as_bool() == Some(true) {
-                return Some(CheckKind::Tcp);
-            }
-            table.problems.error(tcp.span(), "`tcp` can only be true").help(format!("write {example}"));
-            None
-        }
-        (Some(_), None) => {
-            let path = table.required("http", example, value::path);
-            let host = table.optional("host", value::host);
-            let expect = table.or("expect", vec![(200, 399)], value::statuses);
-            Some(CheckKind::Http {
-                path: path?.into_inner(),
-                host: host?.map(Spanned::into_inner),
-                expect: expect?,
-            })
-        }
-        (None, None) => {
-            let place = table.place();
-            table.problems.missing(place, "the check does not say what to ask", &format!("add {example}"));
-            None
-        }
-    }
+/// The program that a check runs, as the proxy's user.
+pub(super) fn program(check: &Spanned<Check>, user: &str) -> Option<Program> {
+    let CheckKind::Exec(words) = &check.get_ref().kind else { return None };
+    Some(Program::of(&Command { words: words.clone(), user: user.to_owned() }, check.span()))
 }

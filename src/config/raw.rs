@@ -220,6 +220,12 @@ impl File {
         auths.map(|auth| auth.get_ref().key_file.span()).collect()
     }
 
+    /// The programs that the proxy runs to check servers.
+    fn checks(&self) -> impl Iterator<Item = Program> {
+        let user = self.proxy.as_ref().map(|proxy| proxy.user.as_str());
+        self.pools.iter().filter_map(move |pool| pools::program(pool.check.as_ref()?.as_ref()?, user?))
+    }
+
     /// What the file says about machines.
     pub(super) fn outline(&self) -> Outline {
         let node =
@@ -228,7 +234,7 @@ impl File {
         Outline {
             nodes: self.nodes.iter().filter_map(node).collect(),
             interfaces: self.routers.iter().flat_map(Router::interfaces).map(named).collect(),
-            programs: self.routers.iter().flat_map(Router::programs).collect(),
+            programs: self.routers.iter().flat_map(Router::programs).chain(self.checks()).collect(),
         }
     }
 }

@@ -312,6 +312,8 @@ fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
         name: plain(pool.name)?,
         balance: pool.balance?,
         check: pool.check?.map(Spanned::into_inner),
+        passive: pool.passive?,
+        panic: pool.panic?,
         servers: pool.servers.into_iter().map(valid_server).collect::<Option<_>>()?,
         sticky: pool.sticky?,
         slow_start: plain(pool.slow_start?).unwrap_or_default(),

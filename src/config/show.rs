@@ -9,8 +9,8 @@ use super::placed;
 use super::quantity::{duration_text, size_text};
 use super::request_route;
 use super::routes;
-use super::track;
-use super::valid::{Auth, Check, CheckKind, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
+use super::valid::{Auth, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
+use super::{checks, passive, track};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -79,11 +79,12 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;
         if let Some(check) = &pool.check {
-            writeln!(out, "check   = {}", check_text(check))?;
+            writeln!(out, "check   = {}", checks::show::check(check))?;
         }
         let sticky = pool.sticky.as_ref();
         let sticky = sticky.map_or("\"off\"".to_owned(), |name| format!("{{ cookie = \"{name}\" }}"));
         writeln!(out, "sticky = {sticky}\nslow_start = \"{}\"", duration_text(pool.slow_start))?;
+        write!(out, "{}", passive::show(pool.passive.as_ref(), pool.panic))?;
         writeln!(out, "server  = [")?;
         for server in &pool.servers {
             let (name, address, weight) = (&server.name, server.address, server.weight);
@@ -107,20 +108,6 @@ fn write_node(node: &Node, out: &mut String) -> std::fmt::Result {
 fn auth_text(Auth { key_file, policy: Policy { active, mode, window } }: &Auth) -> String {
     let file = key_file.display().to_string();
     format!("{{ key_file = {file:?}, active = {active}, mode = \"{mode}\", window = \"{window}\" }}")
-}
-
-fn check_text(check: &Check) -> String {
-    let what = match &check.kind {
-        CheckKind::Tcp => "tcp = true".to_owned(),
-        CheckKind::Http { path, host, expect } => {
-            let host = host.as_ref().map_or(String::new(), |host| format!(", host = {host:?}"));
-            let expect = strings(expect.iter().map(|(low, high)| format!("{low}-{high}")));
-            format!("http = {path:?}{host}, expect = {expect}")
-        }
-    };
-    let (interval, timeout) = (duration_text(check.interval), duration_text(check.timeout));
-    let (rise, fall) = (check.rise, check.fall);
-    format!("{{ {what}, interval = \"{interval}\", timeout = \"{timeout}\", rise = {rise}, fall = {fall} }}")
 }
 
 fn proxy(proxy: &ProxySettings, out: &mut String) -> std::fmt::Result {

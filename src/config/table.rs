@@ -140,7 +140,9 @@ impl<'t, 'i, 'p, 'x> Table<'t, 'i, 'p, 'x> {
 
     /// The value of a key as it stands.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'i>>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.entries.get(key)
     }
 

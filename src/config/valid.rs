@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::balance::Balance;
+use super::checks::Check;
 use super::heartbeat::Heartbeat;
+use super::passive::Passive;
 use super::placed::Elsewhere;
 use super::request_route::{Redirect, RequestRoute};
 use super::routes::Route;
@@ -175,6 +177,10 @@ pub struct Pool {
     pub balance: Balance,
     /// How its servers are checked; `None` means that they are taken to be up.
     pub check: Option<Check>,
+    /// Servers that fail live requests are left out; `None`: they are not.
+    pub passive: Option<Passive>,
+    /// When a smaller share of the servers than this is in rotation, in percent, all of them are used. Default: never.
+    pub panic: Option<u8>,
     /// Its servers, in the order of the file; never empty.
     pub servers: Vec<Server>,
     /// The cookie by which clients stay with their server. Default none.
@@ -194,37 +200,6 @@ pub struct Server {
     pub weight: u16,
     /// Gets requests only when no other server of its pool is eligible. Default false.
     pub backup: bool,
-}
-
-/// How a pool's servers are checked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Check {
-    /// What is asked.
-    pub kind: CheckKind,
-    /// From the start of one check to the start of the next. Default 1 s.
-    pub interval: Duration,
-    /// How long one check may take, connection included. Default 1 s.
-    pub timeout: Duration,
-    /// Successes in a row that bring a server back. Default 2.
-    pub rise: u32,
-    /// Failures in a row that take a server out. Default 3.
-    pub fall: u32,
-}
-
-/// What a check asks of a server.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CheckKind {
-    /// A TCP connection is accepted.
-    Tcp,
-    /// `GET path` is answered with an expected status.
-    Http {
-        /// The request target, beginning with `/`.
-        path: String,
-        /// The Host header; by default the server's address.
-        host: Option<String>,
-        /// The statuses that count as success, as inclusive ranges. Default 200..=399.
-        expect: Vec<(u16, u16)>,
-    },
 }
 
 /// `[proxy]`.

@@ -8,8 +8,10 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
 use crate::pool::{Change, Health, Observation, STEPS, Server, ServerId, Standing, Token, ramp};
-use crate::proxy::Stats;
+use crate::proxy::{Count, Stats};
 use crate::vrrp::{Span, Time};
+
+use passive::Passive;
 
 /// What the desk is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub(super) enum Input {
     Draining,
     /// A check ended.
     Observed(Seen),
+    /// What the cores have counted for each server, by [`ServerId`].
+    Counted(Vec<Count>),
     /// The deadline may have come.
     Timer,
 }
@@ -49,6 +53,8 @@ pub(super) struct Desk {
     ramping: Vec<ServerId>,
     /// When one of them gets more.
     next_step: Option<Time>,
+    /// When the counters are looked at again.
+    next_count: Time,
 }
 
 #[derive(Debug)]
@@ -58,6 +64,7 @@ struct Pool {
     unchecked: bool,
     slow_start: Span,
     servers: Vec<Watched>,
+    passive: Passive,
 }
 
 #[derive(Debug)]
@@ -67,6 +74,10 @@ struct Watched {
     since_ms: u64,
     /// The last check's result in words.
     reason: String,
+    /// What it calls itself in its answers, as far as it was heard.
+    own_name: Option<String>,
+    /// Why it is left out, while it is.
+    left_out: String,
     /// Whether the last check failed.
     failing: bool,
     /// When the latest check that passed was started.
@@ -90,13 +101,19 @@ impl Desk {
             let servers = servers.collect();
             let slow_start =
                 Span::from_micros(u64::try_from(pool.slow_start.as_micros()).unwrap_or(u64::MAX));
-            Pool { name: pool.name.clone(), unchecked: pool.check.is_none(), slow_start, servers }
+            Pool {
+                name: pool.name.clone(),
+                unchecked: pool.check.is_none(),
+                slow_start,
+                servers,
+                passive: Passive::new(pool),
+            }
         });
         let pools = pools.collect();
         let frontends = config.frontends.iter().map(|frontend| frontend.name.clone()).collect();
         let next_report = now + REPORT_EVERY;
         let (ramping, next_step) = (Vec::new(), None);
-        Self { listening: false, frontends, pools, places, next_report, ramping, next_step }
+        Self { listening: false, frontends, pools, places, next_report, next_count: now, ramping, next_step }
     }
 
     /// Takes `input` in and adds what follows to `out`.
@@ -111,11 +128,16 @@ impl Desk {
                 out.report = true;
             }
             Input::Observed(seen) => self.observed(now, wall_ms, seen, out),
+            Input::Counted(counts) => {
+                self.next_count = now + COUNT_EVERY;
+                self.pools.iter_mut().for_each(|pool| pool.counted(now, wall_ms, &counts, out));
+            }
             Input::Timer => out.report |= now >= self.next_report,
         }
         if self.next_step.is_some_and(|at| now >= at) {
             self.climb(now, out);
         }
+        self.pools.iter_mut().for_each(|pool| pool.calm_or_panic(out));
         if out.report {
             self.next_report = now + REPORT_EVERY;
         }
@@ -123,12 +145,21 @@ impl Desk {
 
     /// When to call back with [`Input::Timer`].
     pub(super) fn deadline(&self) -> Time {
-        self.next_step.map_or(self.next_report, |at| at.min(self.next_report))
+        let counts = self.pools.iter().any(|pool| pool.passive.counts());
+        let looks = [self.next_step, counts.then_some(self.next_count)];
+        looks.into_iter().flatten().fold(self.next_report, Time::min)
     }
 
-    /// The servers of each pool that may get requests, pools and servers in the order of the config.
+    /// The servers of each pool that may get requests, pools and servers in the order of the config. In a panic these
+    /// are all.
     pub(super) fn rotation(&self) -> impl Iterator<Item = Vec<Server>> {
-        self.pools.iter().map(|pool| pool.healthy().map(Watched::in_rotation).collect())
+        let servers = |pool: &Pool| {
+            let gets =
+                |(place, watched): &(usize, &Watched)| pool.passive.panics || pool.serves(*place, watched);
+            let servers = pool.servers.iter().enumerate().filter(gets);
+            servers.map(|(_, watched)| watched.in_rotation()).collect()
+        };
+        self.pools.iter().map(servers)
     }
 
     /// What the agent is told at this moment.
@@ -155,6 +186,9 @@ impl Desk {
         out.report |= passes && watched.failing;
         watched.failing = !passes;
         watched.reason = seen.why;
+        if seen.own_name.is_some() {
+            watched.own_name = seen.own_name;
+        }
         if passes {
             watched.passed = watched.passed.max(Some(seen.started));
         }
@@ -206,7 +240,8 @@ impl Desk {
 
 impl Pool {
     fn healthy(&self) -> impl Iterator<Item = &Watched> {
-        self.servers.iter().filter(|watched| watched.health.eligible())
+        let servers = self.servers.iter().enumerate();
+        servers.filter(|(place, watched)| self.serves(*place, watched)).map(|(_, watched)| watched)
     }
 
     fn report(&self, now: Time, stats: &Stats) -> PoolReport {
@@ -214,8 +249,9 @@ impl Pool {
         PoolReport {
             name: self.name.clone(),
             healthy: self.healthy().count(),
+            panics: self.passive.panics,
             verified_us: self.healthy().filter_map(seen).max().map(Time::as_micros),
-            servers: self.servers.iter().map(|watched| watched.report(stats)).collect(),
+            servers: self.reports(stats),
         }
     }
 }
@@ -235,6 +271,8 @@ impl Watched {
             health,
             since_ms: wall_ms,
             reason: reason.into(),
+            own_name: None,
+            left_out: String::new(),
             failing: false,
             passed: None,
             back: None,
@@ -245,6 +283,11 @@ impl Watched {
     /// As the cores see it: with its weight in parts, so that a small weight can be divided as well.
     fn in_rotation(&self) -> Server {
         Server { weight: self.server.weight * self.parts, ..self.server.clone() }
+    }
+
+    /// Whether it has been checked, if it is checked at all.
+    fn is_known(&self) -> bool {
+        self.health.standing() != Standing::Checking
     }
 
     fn report(&self, stats: &Stats) -> ServerReport {
@@ -261,6 +304,7 @@ impl Watched {
             },
             since_ms: self.since_ms,
             reason: self.reason.clone(),
+            own_name: self.own_name.clone(),
             requests: count.requests,
             errors: count.errors,
             backup: self.server.backup,
@@ -270,8 +314,12 @@ impl Watched {
     }
 }
 
+/// How long a server that fails requests may do so unnoticed, and how often the counters are summed up.
+const COUNT_EVERY: Span = Span::from_millis(100);
+
 /// The agent hears from us at least this often.
 const REPORT_EVERY: Span = Span::from_millis(1_000);
 
+mod passive;
 #[cfg(test)]
 mod tests;

@@ -77,7 +77,7 @@ impl Task {
             tokio::select! {
                 stopped = &mut stop => return stopped,
                 seen = self.observations.recv() => self.observe(seen.expect(CHECKS_RUN)),
-                () = tokio::time::sleep(wait) => self.handle(Input::Timer),
+                () = tokio::time::sleep(wait) => self.count(),
             }
         }
     }
@@ -108,6 +108,15 @@ impl Task {
         while let Ok(seen) = self.observations.try_recv() {
             self.handle(Input::Observed(seen));
         }
+    }
+
+    /// Looks at what the cores have counted, and at what is due.
+    fn count(&mut self) {
+        if let Some(proxy) = &self.proxy {
+            self.stats = proxy.stats();
+        }
+        self.handle(Input::Counted(self.stats.servers.clone()));
+        self.handle(Input::Timer);
     }
 
     fn handle(&mut self, input: Input) {

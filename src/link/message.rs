@@ -343,6 +343,9 @@ pub struct PoolReport {
     pub name: String,
     /// How many of its servers may get requests.
     pub healthy: usize,
+    /// These are so few that requests go to all of them, whatever their state.
+    #[serde(default)]
+    pub panics: bool,
     /// The latest moment at which a server of it was seen healthy, microseconds on CLOCK_BOOTTIME. Pools without
     /// checks say the moment of the report; `None` when no server is healthy.
     pub verified_us: Option<u64>,
@@ -365,6 +368,9 @@ pub struct ServerReport {
     pub since_ms: u64,
     /// The last check's result in words: `HTTP 200 in 1 ms`, `connection refused`.
     pub reason: String,
+    /// What it calls itself in its health answers: the `server` of `{"status":"healthy","server":"us-east"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_name: Option<String>,
     /// Requests it answered since the proxy was started.
     pub requests: u64,
     /// Requests it did not answer: connect failure, malformed or no answer.
@@ -392,4 +398,6 @@ pub enum ServerState {
     Up,
     /// Out of rotation.
     Down,
+    /// Healthy by its checks, but left out for a while: it failed requests.
+    Ejected,
 }

@@ -22,6 +22,7 @@ pub mod program;
 pub mod realtime;
 pub mod secret;
 pub mod sysctl;
+pub mod tls_client;
 pub mod trusted;
 pub mod vrrp_filter;
 pub mod vrrp_socket;

@@ -38,6 +38,17 @@ pub enum Standing {
     Down,
 }
 
+/// What the last observations say of a server's standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    /// It is up, or not known, and nothing speaks against it.
+    Steady,
+    /// Some of the observations in a row that would change it have been seen, but not all.
+    Changing,
+    /// It is down and stays so.
+    Down,
+}
+
 /// The tracker of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -94,6 +105,16 @@ impl Health {
             State::Unchecked => Standing::Unchecked,
             State::Up { .. } => Standing::Up,
             State::Down { .. } => Standing::Down,
+        }
+    }
+
+    /// What the last observations say.
+    pub const fn trend(&self) -> Trend {
+        match self.state {
+            State::Checking | State::Unchecked | State::Up { failures: 0 } => Trend::Steady,
+            State::Up { .. } => Trend::Changing,
+            State::Down { passes: 0 } => Trend::Down,
+            State::Down { .. } => Trend::Changing,
         }
     }
 

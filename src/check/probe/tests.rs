@@ -2,20 +2,26 @@
 
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use nix::errno::Errno;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Builder;
 
+use super::super::words::trouble;
 use super::*;
-use crate::config::Check;
+use crate::config::{Check, HttpCheck, PostgresCheck, RedisCheck, Role};
 use crate::pool::ServerId;
 
+mod kinds;
+mod looking;
+
 fn target(address: SocketAddr, kind: CheckKind, timeout: Duration) -> Target {
-    let check = Check { kind, interval: timeout, timeout, rise: 2, fall: 3 };
-    Target { server: ServerId(0), address, check }
+    let check = Check { interval: timeout, timeout, ..Check::new(kind) };
+    Target { server: ServerId(0), name: "app1".into(), address, check }
 }
 
 fn http(expect: &[(u16, u16)]) -> CheckKind {
-    CheckKind::Http { path: "/health".into(), host: None, expect: expect.to_vec() }
+    CheckKind::Http(HttpCheck { expect: expect.to_vec(), ..HttpCheck::get("/health") })
 }
 
 async fn listener() -> (TcpListener, SocketAddr) {
@@ -25,7 +31,8 @@ async fn listener() -> (TcpListener, SocketAddr) {
 }
 
 async fn check(address: SocketAddr, kind: CheckKind, timeout: Duration) -> (Observation, String) {
-    probe(&target(address, kind, timeout), timeout).await
+    let sight = probe(&target(address, kind, timeout), &Connectors::default(), &mut None, timeout).await;
+    (sight.observation, sight.why)
 }
 
 /// Checks a server that sends `answer` in these pieces and closes. Gives the request it got as well.
@@ -97,17 +104,18 @@ fn another_status_fails_and_says_what_was_expected() {
 }
 
 #[test]
-fn the_request_names_host_and_ourselves_and_asks_to_close() {
-    let kind = CheckKind::Http {
-        path: "/up?deep=1".into(),
+fn the_request_names_host_and_ourselves_and_what_was_asked_for() {
+    let kind = CheckKind::Http(HttpCheck {
         host: Some("shop.example".into()),
-        expect: vec![(200, 200)],
-    };
+        request_headers: vec![("X-Probe".into(), "1".into())],
+        ..HttpCheck::get("/up?deep=1")
+    });
     let (_, _, request) = answered_with(&[b"HTTP/1.1 200 OK\r\n\r\n"], kind);
     let ours = format!("User-Agent: vipd/{}", env!("CARGO_PKG_VERSION"));
     let lines: Vec<_> = request.split("\r\n").collect();
-    assert_eq!(lines[..3], ["GET /up?deep=1 HTTP/1.1", "Host: shop.example", &ours]);
-    assert!(lines.contains(&"Connection: close"));
+    let expected =
+        ["GET /up?deep=1 HTTP/1.1", "Host: shop.example", &ours, "Accept: */*", "X-Probe: 1", "", ""];
+    assert_eq!(lines, expected);
     let (_, _, request) = answered_with(&[b"HTTP/1.1 200 OK\r\n\r\n"], http(&[(200, 200)]));
     assert!(request.contains("\r\nHost: 127.0.0.1:"), "{request}");
 }
@@ -187,7 +195,7 @@ fn a_server_that_does_not_accept_times_out() {
 
 #[test]
 fn trouble_of_our_own_is_called_ours() {
-    let words = |errno: Errno| trouble(&io::Error::from(errno));
+    let words = |errno: Errno| trouble(&std::io::Error::from(errno));
     assert_eq!(words(Errno::EMFILE), "too many open files on this node");
     assert_eq!(words(Errno::EHOSTUNREACH), "no route to host");
 }

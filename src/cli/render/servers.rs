@@ -29,7 +29,11 @@ fn headline(pool: &PoolReport, style: Style) -> String {
         _ => Ink::Good,
     };
     let count = style.paint(ink, &format!("{healthy} of {all} servers healthy"));
-    let trouble = if healthy == 0 { why_none(pool) } else { String::new() };
+    let trouble = match (healthy, pool.panics) {
+        (_, true) => "  panic: too few servers are left, so requests go to all of them\n".to_owned(),
+        (0, false) => why_none(pool),
+        _ => String::new(),
+    };
     let trouble = style.paint(Ink::Bad, &trouble);
     format!("pool {name}  {count}\n{trouble}")
 }
@@ -51,16 +55,27 @@ fn why_none(pool: &PoolReport) -> String {
     format!("  every request gets 503: {list}\n")
 }
 
+/// Its name, and behind it what it calls itself when that is another one.
+fn name(server: &ServerReport) -> String {
+    match &server.own_name {
+        Some(own) if *own != server.name => {
+            format!("{} ({})", server.name, own)
+        }
+        Some(_) | None => server.name.clone(),
+    }
+}
+
 fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {
     let (state, ink) = match server.state {
         ServerState::Checking => ("checking", Ink::Watch),
         ServerState::Unchecked => ("unchecked", Ink::Good),
         ServerState::Up => ("up", Ink::Good),
         ServerState::Down => ("DOWN", Ink::Bad),
+        ServerState::Ejected => ("EJECTED", Ink::Bad),
     };
     let errors = Cell::right(server.errors);
     vec![
-        Cell::left(&server.name),
+        Cell::left(name(server)),
         Cell::left(server.address),
         Cell::right(weight(server)),
         Cell::left(if server.backup { format!("{state}, backup") } else { state.to_owned() }).ink(ink),

@@ -29,6 +29,7 @@ fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
         state,
         since_ms: NOW - 134 * MINUTE,
         reason: reason.to_owned(),
+        own_name: None,
         requests: 41_152,
         errors: u64::from(state == ServerState::Down) * 3,
         backup: false,
@@ -39,7 +40,7 @@ fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
 
 fn pool(name: &str, servers: Vec<ServerReport>) -> PoolReport {
     let healthy = servers.iter().filter(|server| server.state == ServerState::Up).count();
-    PoolReport { name: name.to_owned(), healthy, verified_us: None, servers }
+    PoolReport { name: name.to_owned(), healthy, panics: false, verified_us: None, servers }
 }
 
 fn router() -> RouterStatus {

@@ -16,8 +16,7 @@ fn a_small_file_has_the_documented_defaults() {
     let check = config.pools[0].check.as_ref().expect("there is one");
     let second = Duration::from_secs(1);
     assert_eq!((check.interval, check.timeout, check.rise, check.fall), (second, second, 2, 3));
-    let (path, host) = ("/health".to_owned(), None);
-    assert_eq!(check.kind, CheckKind::Http { path, host, expect: vec![(200, 399)] });
+    assert_eq!(*check, Check::new(CheckKind::Http(HttpCheck::get("/health"))));
     assert_eq!(config.pools[0].servers[0].weight, 1);
     assert_eq!(config.proxy, ProxySettings::default());
     assert_eq!(config.limits, Limits::default());
@@ -155,7 +154,8 @@ fn tables_of_the_wrong_shape_say_the_right_one() {
     assert_problem(
         "{ http = \"/health\" }",
         "{ tcp = true, host = \"a\" }",
-        "host: unknown key `host` in check; check knows: http, tcp, interval, timeout, rise, fall",
+        "host: unknown key `host` in check; check knows: tls, http, tcp, exec, postgres, redis, \
+         grpc, interval, timeout, fast_interval, down_interval, rise, fall",
     );
     assert_eq!(problems("").len(), 2);
 }

@@ -186,7 +186,7 @@ fn cost(value: &DeValue<'_>) -> Result<u8, Wrong> {
 }
 
 /// `"50%"`.
-fn percent(value: &DeValue<'_>) -> Result<u8, Wrong> {
+pub(in super::super) fn percent(value: &DeValue<'_>) -> Result<u8, Wrong> {
     let text = value::text(value)?;
     let number = text.strip_suffix('%').and_then(|number| number.parse::<u8>().ok());
     number.filter(|share| (1..=100).contains(share)).ok_or_else(|| {
@@ -196,7 +196,7 @@ fn percent(value: &DeValue<'_>) -> Result<u8, Wrong> {
 }
 
 /// A program and its arguments. No shell reads them, so each is a word of its own.
-fn words(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+pub(in super::super) fn words(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     let example = "write the program and each of its arguments: [\"/usr/local/bin/check\", \"arg\"]";
     let Some(items) = value.as_array() else {
         return Err(wrong_type("a list of words; no shell reads it", value).help(example));
@@ -215,7 +215,8 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     }
 }
 
-fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
+/// The full path of a file.
+pub(in super::super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let path = value::text(value)?;
     if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
         let wrong = Wrong::new(format!("`{}` is no absolute path of a file", path.escape_debug()));

@@ -40,13 +40,14 @@ fn hook(hook: &Hook) -> String {
     format!("{{ run = {}, user = {}, timeout = \"{timeout}\" }}", list(words), quoted(user))
 }
 
-fn list(words: &[String]) -> String {
+/// A TOML list of strings.
+pub(in super::super) fn list(words: &[String]) -> String {
     let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
     format!("[{}]", words.join(", "))
 }
 
 /// A TOML basic string: an operator's words may hold anything.
-fn quoted(text: &str) -> String {
+pub(in super::super) fn quoted(text: &str) -> String {
     let escaped: String = text
         .chars()
         .map(|letter| match letter {

@@ -12,7 +12,7 @@ const WALL: u64 = 1_700_000_000_000;
 /// Pool `app` with the checked servers app1..app3 (rise 2, fall 3), pool `static` with the unchecked file1.
 fn config() -> Config {
     let second = Duration::from_secs(1);
-    let check = Check { kind: CheckKind::Tcp, interval: second, timeout: second, rise: 2, fall: 3 };
+    let check = Check::new(CheckKind::Tcp);
     let server = |name: &str, last: u8| config::Server {
         name: name.into(),
         address: ([10, 77, 0, last], 8080).into(),
@@ -44,6 +44,8 @@ fn config() -> Config {
                 sticky: None,
                 slow_start: Duration::ZERO,
                 check: Some(check),
+                passive: None,
+                panic: None,
                 servers: app,
             },
             config::Pool {
@@ -52,6 +54,8 @@ fn config() -> Config {
                 sticky: None,
                 slow_start: Duration::ZERO,
                 check: None,
+                passive: None,
+                panic: None,
                 servers: vec![server("file1", 21)],
             },
         ],
@@ -77,7 +81,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { desk: Desk::new(&config(), NOW, WALL), now: NOW }
+        Self::with(&config())
+    }
+
+    fn with(config: &Config) -> Self {
+        Self { desk: Desk::new(config, NOW, WALL), now: NOW }
     }
 
     fn handle(&mut self, input: Input) -> Effects {
@@ -90,7 +98,7 @@ impl Bench {
     fn see(&mut self, server: usize, observation: Observation, started: u64) -> Effects {
         let why = if observation == Observation::Pass { "HTTP 200 in 1 ms" } else { "connection refused" };
         let started = Time::from_micros(started * 1_000);
-        let seen = Seen { server: ServerId(server), started, observation, why: why.into() };
+        let seen = Seen { server: ServerId(server), started, observation, why: why.into(), own_name: None };
         self.handle(Input::Observed(seen))
     }
 
@@ -353,4 +361,74 @@ fn cookies_mean_the_same_server_wherever_it_stands_in_the_file() {
     });
     assert_eq!(tokens[0], tokens[1]);
     assert_eq!(tokens[0].len(), 4);
+}
+
+/// Every server of `app` is up, the counters have been looked at, and then app2 fails this many requests.
+fn failing(errors: u64, change: impl FnOnce(&mut config::Pool)) -> (Bench, Effects) {
+    let mut config = config();
+    config.pools[0].passive = Some(config::Passive::default());
+    change(&mut config.pools[0]);
+    let mut bench = Bench::with(&config);
+    (0..3).for_each(|server| drop(bench.pass(server, 1_000)));
+    bench.handle(Input::Counted(vec![Count::default(); 4]));
+    let counts = [0, errors, 0, 0].map(|errors| Count { errors, ..Count::default() });
+    bench.now = bench.now + COUNT_EVERY;
+    let effects = bench.handle(Input::Counted(counts.to_vec()));
+    (bench, effects)
+}
+
+fn rotation(bench: &Bench) -> Vec<String> {
+    let servers = bench.desk.rotation().next().expect("there is a pool");
+    servers.into_iter().map(|server| server.name).collect()
+}
+
+#[test]
+fn a_server_that_fails_requests_is_left_out_and_returns() {
+    assert_eq!(failing(4, |_| {}).1, NOTHING);
+    let (mut bench, effects) = failing(5, |_| {});
+    let (pool, server) = ("app".to_owned(), "app2".to_owned());
+    let why = "5 errors in a row, back in 10s".to_owned();
+    let event = Event::ServerEjected { pool: pool.clone(), server: server.clone(), why: why.clone() };
+    assert_eq!(effects, Effects { publish: true, report: true, events: vec![event] });
+    assert_eq!(rotation(&bench), ["app1", "app3"]);
+    let report = bench.pool(0);
+    assert_eq!((report.healthy, report.panics), (2, false));
+    assert_eq!((report.servers[1].state, &report.servers[1].reason), (ServerState::Ejected, &why));
+    // Its checks still pass: that changes nothing before its time is over.
+    bench.pass(1, 2_000);
+    assert_eq!(rotation(&bench), ["app1", "app3"]);
+    bench.now = bench.now + Span::from_millis(10_000);
+    let counts = [0, 5, 0, 0].map(|errors| Count { errors, ..Count::default() });
+    let effects = bench.handle(Input::Counted(counts.to_vec()));
+    assert!(effects.publish && effects.events.contains(&Event::ServerReturned { pool, server }));
+    assert_eq!(rotation(&bench), ["app1", "app2", "app3"]);
+}
+
+#[test]
+fn passive_checks_can_be_off() {
+    let (bench, effects) = failing(500, |pool| pool.passive = None);
+    assert_eq!((effects, rotation(&bench).len()), (NOTHING, 3));
+}
+
+#[test]
+fn with_too_few_servers_left_all_of_them_are_used() {
+    let mut config = config();
+    config.pools[0].panic = Some(50);
+    let mut bench = Bench::with(&config);
+    bench.fail(0, 1_000);
+    assert_eq!(rotation(&bench), [""; 0], "nobody panics before all have been checked once");
+    bench.pass(1, 1_000);
+    let panic = |begins| Event::Panic { pool: "app".to_owned(), begins };
+    let effects = bench.fail(2, 1_000);
+    assert!(effects.publish && effects.events.contains(&panic(true)), "{effects:?}");
+    assert_eq!(rotation(&bench), ["app1", "app2", "app3"]);
+    assert_eq!(
+        (bench.pool(0).healthy, bench.pool(0).panics),
+        (1, true),
+        "who is healthy is another question"
+    );
+    bench.pass(2, 2_000);
+    let effects = bench.pass(2, 3_000);
+    assert!(effects.publish && effects.events.contains(&panic(false)), "{effects:?}");
+    assert_eq!(rotation(&bench), ["app2", "app3"]);
 }

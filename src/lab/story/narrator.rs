@@ -199,6 +199,8 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::ProxyReady { .. }
         | Event::Tracked { passes: true, .. }
         | Event::Hooked { succeeded: true, .. }
+        | Event::ServerReturned { .. }
+        | Event::Panic { begins: false, .. }
         | Event::ServerUp { .. } => Tone::Role,
         Event::Tracked { .. }
         | Event::Hooked { .. }
@@ -211,6 +213,8 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::ProxyDied { .. }
         | Event::AlarmRaised { .. }
         | Event::PathLost { .. }
+        | Event::ServerEjected { .. }
+        | Event::Panic { .. }
         | Event::ServerDown { .. } => Tone::Trouble,
     }
 }

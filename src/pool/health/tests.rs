@@ -74,3 +74,21 @@ fn every_short_history_ends_where_the_rule_says() {
         }
     }
 }
+
+#[test]
+fn the_trend_follows_every_observation() {
+    let mut health = Health::new(2, 3);
+    assert_eq!(health.trend(), Trend::Steady);
+    let mut after = |seen| {
+        health.handle(seen);
+        health.trend()
+    };
+    assert_eq!(after(Observation::Pass), Trend::Steady);
+    assert_eq!([Observation::Fail; 3].map(&mut after), [Trend::Changing, Trend::Changing, Trend::Down]);
+    assert_eq!(after(Observation::Pass), Trend::Changing);
+    assert_eq!(after(Observation::Fail), Trend::Down);
+    assert_eq!([Observation::Pass; 2].map(&mut after), [Trend::Changing, Trend::Steady]);
+    let mut unchecked = Health::unchecked();
+    unchecked.handle(Observation::Fail);
+    assert_eq!(unchecked.trend(), Trend::Steady);
+}

@@ -176,6 +176,7 @@ fn a_share_of_a_pool_must_be_healthy() {
         state: ServerState::Up,
         since_ms: 0,
         reason: String::new(),
+        own_name: None,
         requests: 0,
         errors: 0,
         backup: false,
@@ -184,7 +185,7 @@ fn a_share_of_a_pool_must_be_healthy() {
     };
     let plane = |healthy| {
         let servers = vec![server.clone(), server.clone(), server.clone()];
-        let pool = PoolReport { name: "app".to_owned(), healthy, verified_us: None, servers };
+        let pool = PoolReport { name: "app".to_owned(), healthy, panics: false, verified_us: None, servers };
         let report = Report { listening: true, pools: vec![pool], ..Report::default() };
         DataPlane::Reporting(report, at(0))
     };

@@ -1,0 +1,90 @@
+//! The way to a server: TCP, and TLS over it where the check asks for it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::Target;
+use super::words::{CONNECTING, SHAKING_HANDS, Stage, trouble};
+use crate::config::{CheckKind, CheckTls};
+use crate::net::tls_client;
+
+/// A connection in clear or not.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connection to a server.
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// One connector for all servers that trust the same certificates and speak the same protocol.
+#[derive(Default)]
+pub(super) struct Connectors(Mutex<HashMap<Trust, TlsConnector>>);
+
+/// Whose certificates are trusted, and the protocol that is offered.
+type Trust = (Option<PathBuf>, Option<&'static str>);
+
+impl Connectors {
+    /// The connector for `tls`; files that cannot be read are tried again with the next check.
+    fn get(&self, tls: &CheckTls, protocol: Option<&'static str>) -> Result<TlsConnector, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let trust = (tls.ca_file.clone(), protocol);
+        if let Some(connector) = known.get(&trust) {
+            return Ok(connector.clone());
+        }
+        let connector = tls_client::connector(tls.ca_file.as_deref(), protocol.as_slice())?;
+        known.insert(trust, connector.clone());
+        Ok(connector)
+    }
+}
+
+/// Connects to the server of `target` as its check wants it.
+pub(super) async fn open(
+    target: &Target,
+    connectors: &Connectors,
+    stage: &mut Stage,
+) -> Result<Stream, String> {
+    *stage = CONNECTING;
+    let stream = TcpStream::connect(target.address).await.map_err(|error| trouble(&error))?;
+    // A check is a few small messages.
+    stream.set_nodelay(true).map_err(|error| trouble(&error))?;
+    let Some(tls) = &target.check.tls else { return Ok(Box::new(stream)) };
+    *stage = SHAKING_HANDS;
+    let protocol = match &target.check.kind {
+        CheckKind::Http(_) => Some("http/1.1"),
+        CheckKind::Grpc(_) => Some("h2"),
+        CheckKind::Tcp | CheckKind::Exec(_) | CheckKind::Postgres(_) | CheckKind::Redis(_) => None,
+    };
+    let connector = connectors.get(tls, protocol)?;
+    let name = tls_client::server_name(&name(target, tls))?;
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(format!("no TLS: {}", trouble(&error))),
+    }
+}
+
+/// What the certificate must be for.
+fn name(target: &Target, tls: &CheckTls) -> String {
+    if let Some(name) = &tls.name {
+        return name.clone();
+    }
+    match &target.check.kind {
+        CheckKind::Http(check) if check.host.is_some() => {
+            let host = check.host.as_deref().unwrap_or_default();
+            match host.parse::<SocketAddr>() {
+                Ok(address) => address.ip().to_string(),
+                Err(_) => host.split(':').next().unwrap_or_default().to_owned(),
+            }
+        }
+        CheckKind::Tcp
+        | CheckKind::Http(_)
+        | CheckKind::Exec(_)
+        | CheckKind::Postgres(_)
+        | CheckKind::Redis(_)
+        | CheckKind::Grpc(_) => target.address.ip().to_string(),
+    }
+}
