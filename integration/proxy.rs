@@ -1,5 +1,7 @@
 //! The data plane as clients and servers see it: real sockets on loopback, origin servers that do as they are told.
 
+#[path = "proxy/arrive.rs"]
+mod arrive;
 #[path = "proxy/balance.rs"]
 mod balance;
 #[path = "proxy/exchange.rs"]

@@ -54,10 +54,16 @@ pub(crate) fn rig_weighted(servers: &[(SocketAddr, u16)], limits: Limits, thread
     rig_of(snapshot(servers), web(), limits, threads)
 }
 
+/// One that accepts clients when they have said something, or as soon as they have connected.
+pub(crate) fn rig_behind(defer_accept: bool, servers: &[(SocketAddr, u16)], limits: Limits) -> Rig {
+    rig_of(snapshot(servers), Frontend { defer_accept, ..web() }, limits, 1)
+}
+
 /// One core with a frontend that speaks `mode`.
 pub(crate) fn rig_in(mode: Mode, servers: &[SocketAddr], limits: Limits) -> Rig {
     let weighted: Vec<_> = servers.iter().map(|address| (*address, 1)).collect();
-    rig_of(snapshot(&weighted), Frontend { mode, ..web() }, limits, 1)
+    let frontend = Frontend { mode, defer_accept: mode == Mode::Http, ..web() };
+    rig_of(snapshot(&weighted), frontend, limits, 1)
 }
 
 /// A frontend on a free port, with the first pool.

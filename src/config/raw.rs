@@ -84,6 +84,7 @@ pub(super) struct Frontend {
     pub(super) routes: Vec<request_route::Read>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) redirect: Option<Field<Option<Redirect>>>,
+    pub(super) defer_accept: Option<Field<bool>>,
 }
 
 /// Reads the tree, as much of it as can be read.
@@ -208,6 +209,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         },
         routes: request_route::routes(&mut table),
         redirect,
+        defer_accept: table.optional("defer_accept", value::switch),
     };
     table.finish();
     Some(frontend)

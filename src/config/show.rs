@@ -74,7 +74,8 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
             writeln!(out, "pool = {:?}", name(pool))?;
         }
         writeln!(out, "route = {}", request_route::show(&frontend.routes, name))?;
-        writeln!(out, "redirect = {}\n", request_route::show_redirect(frontend.redirect))?;
+        writeln!(out, "redirect = {}", request_route::show_redirect(frontend.redirect))?;
+        writeln!(out, "defer_accept = {}\n", frontend.defer_accept)?;
     }
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;

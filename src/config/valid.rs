@@ -145,7 +145,7 @@ pub enum Mode {
 }
 
 /// A `[[frontend]]`: where clients connect.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Frontend {
     /// Its name, unique in the file.
     pub name: String,
@@ -159,6 +159,24 @@ pub struct Frontend {
     pub routes: Vec<RequestRoute>,
     /// Where requests are sent that no route takes. Default nowhere; then there is a pool.
     pub redirect: Option<Redirect>,
+    /// Clients are accepted when they have said something. Default: true for [`Mode::Http`], false for [`Mode::Tcp`],
+    /// where the server may speak first.
+    pub defer_accept: bool,
+}
+
+impl Default for Frontend {
+    /// An HTTP frontend without a name, addresses and a pool.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            bind: Vec::new(),
+            mode: Mode::Http,
+            pool: None,
+            routes: Vec::new(),
+            redirect: None,
+            defer_accept: true,
+        }
+    }
 }
 
 impl Frontend {

@@ -204,6 +204,11 @@ pub(super) fn password(value: &DeValue<'_>) -> Result<Password, Wrong> {
     Ok(password)
 }
 
+/// `true` or `false`.
+pub(super) fn switch(value: &DeValue<'_>) -> Result<bool, Wrong> {
+    value.as_bool().ok_or_else(|| wrong_type("true or false", value))
+}
+
 /// The request target of a check (RFC 9112 §3.2.1, origin-form).
 pub(super) fn path(value: &DeValue<'_>) -> Result<String, Wrong> {
     let path = text(value)?;

@@ -1,9 +1,15 @@
 //! Listening sockets of the data plane: one per core and address, bound whether or not the address is here.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 use std::{fmt, io};
 
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::unix::AsyncFd;
+
+use super::watched::watched;
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -13,13 +19,17 @@ const BACKLOG: i32 = 4096;
 /// `SO_REUSEPORT`: every core has its own listener and the kernel spreads the connections. `IP_FREEBIND`: the address
 /// may be held by another node now. `TCP_NODELAY` is inherited by what is accepted. IPv6 means IPv6 only.
 ///
+/// With `defer` a connection is accepted when its first bytes are there, or once the client has said nothing for that
+/// long: `TCP_DEFER_ACCEPT` (tcp(7)), which the kernel counts in repetitions of its SYN-ACK: 1 s, 3 s, 7 s and so on.
+/// Not for protocols where the server may speak first.
+///
 /// # Errors
 /// With the address and what to do about it.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    open(address).map_err(|source| ListenError { address, source })
+pub fn listen(address: SocketAddr, defer: Option<Duration>) -> Result<TcpListener, ListenError> {
+    open(address, defer).map_err(|source| ListenError { address, source })
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, defer: Option<Duration>) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv4() {
         socket.set_freebind_v4(true)?;
@@ -30,9 +40,71 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
+    if let Some(silence) = defer {
+        defer_accept(&socket, silence)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// `TCP_DEFER_ACCEPT` for up to `silence`, rounded up to whole seconds.
+fn defer_accept(socket: &Socket, silence: Duration) -> io::Result<()> {
+    let seconds = libc::c_int::try_from(silence.as_millis().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
+    let length = libc::socklen_t::try_from(size_of_val(&seconds)).unwrap_or(0);
+    let option = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+    // SAFETY: the socket is open, and the kernel reads `length` bytes of an integer that outlives the call.
+    #[expect(unsafe_code, reason = "no crate of ours has TCP_DEFER_ACCEPT")]
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), option.0, option.1, (&raw const seconds).cast(), length)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A listener that the reactor watches. What it accepts is non-blocking and not watched yet: a client that has its say
+/// at once and leaves never needs to be.
+#[derive(Debug)]
+pub struct Listener(AsyncFd<OwnedFd>);
+
+impl Listener {
+    /// Has the reactor of this runtime watch a listener of [`listen`].
+    ///
+    /// # Errors
+    /// Out of memory or of epoll watches.
+    pub fn new(listener: TcpListener) -> io::Result<Self> {
+        watched(listener.into()).map(Self)
+    }
+
+    /// Waits until someone has connected and hands over up to `most` of those who have. Whether there may be more; may
+    /// be dropped while it waits.
+    ///
+    /// # Errors
+    /// What accept(2) says: the connection at the front has gone wrong, or we are out of files or memory.
+    pub async fn accept(
+        &self,
+        most: usize,
+        mut admit: impl FnMut(TcpStream, SocketAddr),
+    ) -> io::Result<bool> {
+        let mut ready = self.0.readable().await?;
+        for _ in 0..most {
+            match ready.try_io(|listener| accept(listener.get_ref().as_fd())) {
+                Ok(accepted) => {
+                    let (stream, peer) = accepted?;
+                    admit(stream, peer);
+                }
+                Err(_would_block) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// One accept4(2).
+fn accept(listener: BorrowedFd<'_>) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    let peer = peer.ok_or_else(|| io::Error::other("a client of an unknown address family"))?;
+    Ok((stream.into(), peer))
 }
 
 /// An address that could not be listened on.
@@ -79,17 +151,17 @@ mod tests {
 
     #[test]
     fn cores_share_a_port_and_a_foreign_address_can_be_bound() {
-        let first = listen(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let first = listen(([127, 0, 0, 1], 0).into(), None).expect("a free port");
         let address = first.local_addr().expect("it is bound");
-        assert!(listen(address).is_ok());
-        assert!(listen(([192, 0, 2, 1], 0).into()).is_ok(), "TEST-NET-1 is on no machine");
+        assert!(listen(address, Some(Duration::from_secs(1))).is_ok());
+        assert!(listen(([192, 0, 2, 1], 0).into(), None).is_ok(), "TEST-NET-1 is on no machine");
     }
 
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("it is bound");
-        let said = listen(address).expect_err("it is taken").to_string();
+        let said = listen(address, None).expect_err("it is taken").to_string();
         assert!(said.contains(&address.to_string()) && said.contains("change `bind`"), "{said}");
     }
 }

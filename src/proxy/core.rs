@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -22,16 +21,20 @@ use super::buffer::Buffers;
 use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
 use super::problem::Problem;
+use super::reach::is_exhaustion;
 use super::relay;
 use super::session;
 use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
 use crate::config::{Frontend, Limits, Mode, Redirect, RequestRoute};
+use crate::net::listen::Listener;
 use crate::pool::{ServerId, Snapshot};
 
 /// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
+/// Connections that are accepted before those inside get a turn.
+const BATCH: usize = 64;
 /// Lines of one core about refused requests in a second; the rest is counted.
 const LOG_LINES: u32 = 20;
 
@@ -57,7 +60,7 @@ pub(super) struct Parts {
     pub(super) pools: Arc<ArcSwap<Snapshot>>,
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
-    pub(super) listeners: Vec<(Door, StdListener)>,
+    pub(super) listeners: Vec<(Door, TcpListener)>,
 }
 
 /// Where clients come in.
@@ -175,29 +178,33 @@ impl Core {
             logged: Cell::new(0),
         });
         for (door, listener) in listeners {
-            let listener = TcpListener::from_std(listener)?;
+            let listener = Listener::new(listener)?;
             tokio::task::spawn_local(Rc::clone(&core).accept(listener, Rc::new(door)));
         }
         Ok(core)
     }
 
     /// Accepts until the core drains, then takes in whoever has connected already.
-    async fn accept(self: Rc<Self>, listener: TcpListener, door: Rc<Door>) {
+    async fn accept(self: Rc<Self>, listener: Listener, door: Rc<Door>) {
         let mut closing = pin!(self.closing.notified());
         loop {
             let accepted = tokio::select! {
                 biased;
-                accepted = listener.accept() => accepted,
+                accepted = listener.accept(BATCH, |tcp, peer| self.admit(tcp, peer, &door)) => accepted,
                 () = &mut closing => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(Stream::Plain(stream), peer, &door),
+                // Who is inside has a turn before the next are let in.
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => {}
                 Err(error) => {
-                    // The client gave up, or we are out of files: those become free when clients leave.
                     if self.may_log() {
                         tracing::debug!(address = door.host, %error, "accept failed");
                     }
-                    tokio::time::sleep(TICK / 10).await;
+                    // Files become free when clients leave. Otherwise that client gave up, and the next may not have.
+                    if is_exhaustion(&error) {
+                        tokio::time::sleep(TICK / 10).await;
+                    }
                 }
             }
         }
@@ -206,7 +213,7 @@ impl Core {
     }
 
     /// Serves a client, or tells it that there are too many.
-    fn admit(self: &Rc<Self>, stream: Stream, peer: SocketAddr, door: &Rc<Door>) {
+    fn admit(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
         let guest = Guest::enter(self);
         let (core, door) = (Rc::clone(self), Rc::clone(door));
         let full = guest.others >= self.limits.connections;
@@ -214,6 +221,7 @@ impl Core {
         if guest.others >= self.limits.connections.saturating_mul(2) {
             return;
         }
+        let stream = Stream::accepted(tcp);
         tokio::task::spawn_local(async move {
             match (door.mode, full) {
                 (Mode::Http, false) => session::serve(core, stream, peer, door).await,

@@ -115,6 +115,10 @@ pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Pr
     Ok(proxy)
 }
 
+/// How long a client may say nothing before it is accepted all the same: the least the kernel can do. From then on the
+/// limits on time hold.
+const SILENCE: Duration = Duration::from_secs(1);
+
 type Listeners = Vec<(Door, std::net::TcpListener)>;
 
 /// Binds on the caller's thread, so that errors come from one place.
@@ -123,11 +127,12 @@ fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut addresses = Vec::new();
     for (frontend, settings) in settings.frontends.iter().enumerate() {
         let mut bound = Vec::new();
+        let defer = settings.defer_accept.then_some(SILENCE);
         for address in &settings.bind {
             // Port 0: the first core picks one, the others follow.
             let mut address = *address;
             for core in &mut cores {
-                let listener = net::listen::listen(address)?;
+                let listener = net::listen::listen(address, defer)?;
                 address = listener.local_addr()?;
                 core.push((Door::new(frontend, settings, address), listener));
             }

@@ -25,7 +25,8 @@ pub(super) async fn reach(
     id: ServerId,
     address: SocketAddr,
 ) -> Result<Stream, (Problem, Retry)> {
-    let connected = upstream::connect(address, timer, core.patience.connect).await;
+    let patience = core.limits.idle_timeout.max(core.limits.tunnel_timeout);
+    let connected = upstream::connect(address, timer, core.patience.connect, patience).await;
     connected.map_err(|error| {
         if is_exhaustion(&error) {
             return (Problem::Exhausted(error), Retry::No);
@@ -41,8 +42,8 @@ pub(super) async fn reach(
     })
 }
 
-/// Whether connecting failed because of us, not because of the server.
-fn is_exhaustion(error: &io::Error) -> bool {
+/// Whether a connection failed because of us, not because of the other side.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }

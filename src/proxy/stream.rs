@@ -4,7 +4,8 @@
 //! and no type parameters through the room. One poll function serves both directions of an exchange, so it is never
 //! split into halves; each direction keeps the waker of whoever polled it last.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
+use std::net;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,31 +17,50 @@ use tokio::net::TcpStream;
 /// A connection.
 #[derive(Debug)]
 pub(super) enum Stream {
+    /// TCP that the reactor does not watch: it does at once what can be done at once, and becomes `Plain` at the first
+    /// wait. A client that asks one thing and leaves costs no epoll_ctl.
+    Lazy(net::TcpStream),
     /// TCP and nothing else.
     Plain(TcpStream),
+    /// The reactor could not take it.
+    Lost,
 }
 
 impl Stream {
+    /// A connection that was just accepted: non-blocking, and nobody watches it.
+    pub(super) fn accepted(tcp: net::TcpStream) -> Self {
+        Self::Lazy(tcp)
+    }
+
     /// Whether nobody on the way can read along.
     pub(super) const fn is_secure(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Lazy(_) | Self::Plain(_) | Self::Lost => false,
         }
     }
 
     /// Reads once; nothing read means that the other side will say no more.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(count) = self.at_once(|tcp| tcp.read(room.initialize_unfilled()))? {
+            room.advance(count);
+            return Poll::Ready(Ok(()));
+        }
         match self {
             // Not try_read: poll_read forgets the readiness after a short read and so saves a read that finds
             // nothing.
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
+            Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
     /// Writes once and says how much. What was taken may still wait in here, see [`Stream::poll_flush`].
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.at_once(|tcp| tcp.write(data))? {
+            return Poll::Ready(Ok(count));
+        }
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
@@ -50,8 +70,12 @@ impl Stream {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.at_once(|tcp| tcp.write_vectored(data))? {
+            return Poll::Ready(Ok(count));
+        }
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
@@ -59,13 +83,16 @@ impl Stream {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Lazy(_) | Self::Lost => Poll::Ready(Ok(())),
         }
     }
 
     /// Says that nothing more will be written.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
+            Self::Lazy(tcp) => Poll::Ready(tcp.shutdown(net::Shutdown::Write)),
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
@@ -73,7 +100,9 @@ impl Stream {
     /// kernel this is no system call.
     pub(super) fn is_quiet(&self) -> bool {
         let read = match self {
+            Self::Lazy(tcp) => tcp.peek(&mut [0]),
             Self::Plain(tcp) => tcp.try_read(&mut [0]),
+            Self::Lost => return false,
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -81,9 +110,37 @@ impl Stream {
     /// Closes so that the other side cannot take what it got for the whole: with RST instead of FIN.
     pub(super) fn abort(self) {
         let socket = match &self {
+            Self::Lazy(tcp) => SockRef::from(tcp),
             Self::Plain(tcp) => SockRef::from(tcp),
+            Self::Lost => return,
         };
         // If the kernel cannot, the connection closes all the same.
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
+
+    /// What a `Lazy` connection can do without waiting. If it would have to wait, it is `Plain` from now on.
+    fn at_once<T>(
+        &mut self,
+        work: impl FnOnce(&mut net::TcpStream) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        let Self::Lazy(tcp) = self else { return Ok(None) };
+        match work(tcp) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.watch().map(|()| None),
+            done => done.map(Some),
+        }
+    }
+
+    /// Has the reactor watch it.
+    #[cold]
+    fn watch(&mut self) -> io::Result<()> {
+        match std::mem::replace(self, Self::Lost) {
+            Self::Lazy(tcp) => *self = Self::Plain(TcpStream::from_std(tcp)?),
+            other @ (Self::Plain(_) | Self::Lost) => *self = other,
+        }
+        Ok(())
+    }
+}
+
+fn lost() -> io::Error {
+    io::ErrorKind::NotConnected.into()
 }

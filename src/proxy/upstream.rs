@@ -6,7 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use super::deadline::{Ticks, Timer};
@@ -15,6 +17,11 @@ use crate::pool::ServerId;
 
 /// Idle connections that a core keeps to one server.
 const KEEP: usize = 256;
+/// A silent connection is probed after this long, so that a server whose machine has vanished is known before its
+/// connection is needed, and the states of firewalls on the way stay fresh.
+const PROBE: Duration = Duration::from_secs(15);
+/// Between probes that are not answered.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 
 /// One core's idle connections, by server. Last in, first out: the busiest stay warm, the others age.
 #[derive(Debug)]
@@ -67,8 +74,14 @@ impl Upstreams {
     }
 }
 
-/// Connects within `limit`; `TimedOut` when it takes longer.
-pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) -> io::Result<Stream> {
+/// Connects within `limit`; `TimedOut` when it takes longer. The kernel gives up on what is not acknowledged for as long
+/// as `patience`.
+pub(super) async fn connect(
+    address: SocketAddr,
+    timer: &Timer,
+    limit: Ticks,
+    patience: Duration,
+) -> io::Result<Stream> {
     timer.set(limit);
     let mut connecting = pin!(TcpStream::connect(address));
     let connected = poll_fn(|cx| {
@@ -79,6 +92,15 @@ pub(super) async fn connect(address: SocketAddr, timer: &Timer, limit: Ticks) ->
         connected
     });
     let stream = connected.await?;
-    stream.set_nodelay(true)?;
+    prepare(&stream, patience)?;
     Ok(Stream::Plain(stream))
+}
+
+/// The options of a connection to a server.
+fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE_AGAIN))?;
+    // Not less: a server that does not read for a while counts as well.
+    socket.set_tcp_user_timeout(Some(patience))
 }

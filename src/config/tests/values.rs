@@ -313,3 +313,10 @@ fn lines_and_columns_count_from_one_and_columns_count_characters() {
     assert_eq!(line_column(text, 4), (2, 2));
     assert_eq!(line_column(text, 999), (3, 1));
 }
+
+#[test]
+fn a_switch_is_true_or_false() {
+    let pool = "pool = \"app\"";
+    let wrong = format!("{pool}\ndefer_accept = \"yes\"");
+    assert_problem(pool, &wrong, "\"yes\": expected true or false, found a string");
+}
