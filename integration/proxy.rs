@@ -4,6 +4,8 @@
 mod arrive;
 #[path = "proxy/balance.rs"]
 mod balance;
+#[path = "proxy/bulk.rs"]
+mod bulk;
 #[path = "proxy/exchange.rs"]
 mod exchange;
 #[path = "proxy/life.rs"]

@@ -22,7 +22,7 @@ fn peak() -> usize {
 }
 
 /// Runs one test in a process of its own; the others would count in its memory. Whether this is that process.
-fn alone(test: &str) -> bool {
+pub(crate) fn alone(test: &str) -> bool {
     const ALONE: &str = "VIPD_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
         return true;

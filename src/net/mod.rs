@@ -21,6 +21,7 @@ pub mod privilege;
 pub mod program;
 pub mod realtime;
 pub mod secret;
+pub mod splice;
 pub mod sysctl;
 pub mod tls_client;
 pub mod trusted;

@@ -7,9 +7,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
 
 use super::stream::Stream;
+use crate::net::splice::Pipes;
 
 /// Large enough that a read takes what the kernel has, small enough to stay in the processor's cache.
 const READ: usize = 64 * 1024;
+/// Pipes at most: what slow readers can have the kernel hold. When all are taken, bodies are copied.
+pub(super) const PIPES: usize = 128;
 /// What is kept for the next one; more are given back to the allocator.
 const KEEP: usize = 64;
 
@@ -19,12 +22,19 @@ pub(super) struct Buffers {
     size: usize,
     free: RefCell<Vec<Box<[u8]>>>,
     texts: RefCell<Vec<Vec<u8>>>,
+    /// For bodies that the kernel moves.
+    pub(super) pipes: Pipes,
 }
 
 impl Buffers {
     /// Buffers that hold a head of `head` bytes with room to spare.
     pub(super) fn new(head: usize) -> Self {
-        Self { size: READ.max(head + 4096), free: RefCell::default(), texts: RefCell::default() }
+        Self {
+            size: READ.max(head + 4096),
+            free: RefCell::default(),
+            texts: RefCell::default(),
+            pipes: Pipes::new(PIPES),
+        }
     }
 
     /// An empty vector to write a head into.
@@ -87,9 +97,21 @@ impl Buffer {
         from: &mut Stream,
         buffers: &Buffers,
     ) -> Poll<io::Result<usize>> {
+        self.poll_fill_some(cx, from, buffers, usize::MAX)
+    }
+
+    /// As [`Buffer::poll_fill`], up to `most` bytes.
+    pub(super) fn poll_fill_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        buffers: &Buffers,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
         self.make_room(buffers);
         debug_assert!(self.end < self.bytes.len(), "a full buffer must be used first");
-        let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
+        let end = self.end.saturating_add(most).min(self.bytes.len());
+        let mut room = ReadBuf::new(&mut self.bytes[self.end..end]);
         let read = from.poll_read(cx, &mut room);
         let count = room.filled().len();
         if read.is_pending() && self.is_empty() {

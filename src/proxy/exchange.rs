@@ -12,6 +12,10 @@ use super::stream::Stream;
 use crate::http::{Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
 use crate::pool::{ServerId, Token};
 
+/// What a read for the head of a response takes at most: a head with a body of 16 KiB. Of a longer body the rest is for the
+/// kernel to move.
+const FIRST: usize = 20 * 1024;
+
 /// How an exchange ended.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -167,7 +171,8 @@ impl<'x> Exchange<'x> {
                             Err(malformed) => return failed(Failure::BadResponse(malformed)),
                         }
                     }
-                    let read = ready!(self.answer.poll_fill(cx, self.server.stream, &self.core.buffers));
+                    let Self { answer, server, core, .. } = self;
+                    let read = ready!(answer.poll_fill_some(cx, server.stream, &core.buffers, FIRST));
                     if !read.is_ok_and(|count| count > 0) {
                         let silent = self.answer.is_empty() && !interim;
                         return failed(if silent { Failure::Silent } else { Failure::CutShort });
@@ -225,7 +230,7 @@ impl<'x> Exchange<'x> {
         let (delivery, persistent) = toward.deliver(facts.body);
         self.answer.consume(length);
         self.scan = Scan::response();
-        self.download = Pipe::new(out, facts.body, delivery, None);
+        self.download = Pipe::new(out, facts.body, delivery, None).once();
         self.phase = if interim {
             Phase::Interim
         } else {

@@ -12,6 +12,7 @@
 //! This room must never decide which server is healthy or which address is ours.
 
 mod buffer;
+mod bulk;
 mod choose;
 mod core;
 mod deadline;
@@ -143,9 +144,10 @@ fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
     Ok((Proxy { shared: Arc::default(), cores: Vec::new(), addresses }, cores))
 }
 
-/// Two files for every client, some for the rest.
+/// Two files for every client and every pipe, some for the rest.
 fn allow_files(settings: &Settings) {
-    let wanted = settings.limits.connections as u64 * 2 + 1024;
+    let pipes = buffer::PIPES * settings.threads * 2;
+    let wanted = settings.limits.connections as u64 * 2 + pipes as u64 + 1024;
     match net::files::allow(wanted) {
         Ok(limit) if limit >= wanted => {}
         Ok(limit) => tracing::warn!(

@@ -1,11 +1,13 @@
 //! One direction of an exchange: a head and a body, taken from one connection and written to another.
 //!
-//! The body is never held whole: what one read brought is written before the next read.
+//! The body is never held whole: what one read brought is written before the next read. Of a long body that passes as it
+//! is, the kernel moves all but the beginning, see `bulk`.
 
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
 use super::buffer::{Buffer, Buffers};
+use super::bulk::{BULK, Bulk};
 use super::deadline::{Ticks, Timer};
 use super::stream::Stream;
 use crate::http::{self, Body, Decoder, Delivery, LAST_CHUNK, Malformed};
@@ -24,10 +26,13 @@ pub(super) struct Pipe {
     direct: usize,
     body: Source,
     delivery: Delivery,
+    bulk: Bulk,
     /// Bytes of the body that may still come.
     allowance: Option<u64>,
     /// Everything that was taken from the source is still in `out`.
     whole: bool,
+    /// The last read was a long one: more will follow.
+    long: bool,
     /// It waits for the sink, not for the source.
     blocked: bool,
 }
@@ -79,7 +84,23 @@ impl Pipe {
             Body::Chunked => Source::Chunked(Decoder::default()),
             Body::UntilClose => Source::UntilClose,
         };
-        Self { out: head, sent: 0, direct: 0, body, delivery, allowance: limit, whole: true, blocked: false }
+        Self {
+            out: head,
+            sent: 0,
+            direct: 0,
+            body,
+            delivery,
+            bulk: Bulk::default(),
+            allowance: limit,
+            whole: true,
+            long: false,
+            blocked: false,
+        }
+    }
+
+    /// The same, but never to be written again: nothing is kept for that.
+    pub(super) fn once(self) -> Self {
+        Self { whole: false, ..self }
     }
 
     /// Whether the whole body was taken from its source.
@@ -109,7 +130,8 @@ impl Pipe {
     }
 
     /// Gives the memory back.
-    pub(super) fn release(self, buffers: &Buffers) {
+    pub(super) fn release(mut self, buffers: &Buffers) {
+        self.bulk.release(&buffers.pipes);
         buffers.recycle(self.out);
     }
 
@@ -138,15 +160,46 @@ impl Pipe {
             if self.is_taken() {
                 return Poll::Ready(Ok(()));
             }
-            let count = ready!(buffer.poll_fill(cx, from, means.buffers)).map_err(|_| Broken::Source)?;
+            let count = ready!(self.poll_fill(cx, buffer, from, to, means)).map_err(|_| Broken::Source)?;
             means.timer.set(means.patience);
             if count == 0 {
                 self.end()?;
             }
+            self.long = count >= BULK;
         }
     }
 
-    /// Writes what is staged.
+    /// Takes more of the body: into the buffer, or into the kernel's hands.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        from: &mut Stream,
+        to: &Stream,
+        means: Means<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let most = if buffer.is_empty() && self.bulk.is_possible(from, to) { self.passable() } else { 0 };
+        if most > 0
+            && let Some(count) = ready!(self.bulk.poll_fill(cx, from, most, &means.buffers.pipes))?
+        {
+            self.count(count);
+            return Poll::Ready(Ok(count));
+        }
+        buffer.poll_fill(cx, from, means.buffers)
+    }
+
+    /// How much may pass without being looked at. What may have to be written again must stay here.
+    fn passable(&self) -> usize {
+        match self.body {
+            _ if self.whole || self.delivery != Delivery::Raw => 0,
+            Source::Length(left) if left >= BULK as u64 => usize::try_from(left).unwrap_or(usize::MAX),
+            // Nobody knows how long it is, but it has been long so far.
+            Source::UntilClose if self.long && self.allowance.is_none() => usize::MAX,
+            Source::Length(_) | Source::UntilClose | Source::Chunked(_) | Source::Done => 0,
+        }
+    }
+
+    /// Writes what is staged, and what is in the kernel's hands.
     pub(super) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
@@ -168,6 +221,15 @@ impl Pipe {
                 self.direct -= written - of_out;
                 self.take(written - of_out, buffer);
                 self.whole = false;
+            }
+        }
+        loop {
+            let drained = self.bulk.poll_drain(cx, to, &means.buffers.pipes);
+            self.blocked = drained.is_pending();
+            match ready!(drained) {
+                Ok(true) => means.timer.set(means.patience),
+                Ok(false) => break,
+                Err(_) => return Poll::Ready(Err(Broken::Sink)),
             }
         }
         let flushed = to.poll_flush(cx);
@@ -222,6 +284,11 @@ impl Pipe {
 
     fn take(&mut self, count: usize, buffer: &mut Buffer) {
         buffer.consume(count);
+        self.count(count);
+    }
+
+    /// So much of the body was taken from its source.
+    fn count(&mut self, count: usize) {
         if let Source::Length(left) = &mut self.body {
             *left -= count as u64;
             if *left == 0 {

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
+
 use super::buffer::Buffer;
 use super::choose::{Choice, Picked};
 use super::core::{Core, Door};
@@ -58,6 +60,8 @@ pub(super) async fn serve(core: Rc<Core>, mut stream: Stream, peer: SocketAddr, 
     let mut next = Next::Request;
     while next == Next::Request {
         next = session.turn().await;
+        // A client that is not watched yet can keep us busy without ever waiting.
+        consume_budget().await;
     }
     if next == Next::Linger || next == Next::Close && !session.buffer.is_empty() {
         session.linger().await;

@@ -6,13 +6,16 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net;
+use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+
+use crate::net::splice::Pipe;
 
 /// A connection.
 #[derive(Debug)]
@@ -93,6 +96,49 @@ impl Stream {
             Self::Lazy(tcp) => Poll::Ready(tcp.shutdown(net::Shutdown::Write)),
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Lost => Poll::Ready(Err(lost())),
+        }
+    }
+
+    /// Whether its bytes are those on the wire, so that the kernel can move them.
+    pub(super) fn is_bare(&self) -> bool {
+        match self {
+            Self::Lazy(_) | Self::Plain(_) => true,
+            Self::Lost => false,
+        }
+    }
+
+    /// As [`Stream::poll_read`], up to `most` bytes into a pipe. Only what [`Stream::is_bare`] can.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.at_once(|tcp| pipe.fill(tcp.as_fd(), most))? {
+            return Poll::Ready(Ok(count));
+        }
+        let Self::Plain(tcp) = self else { return Poll::Ready(Err(lost())) };
+        loop {
+            ready!(tcp.poll_read_ready(cx))?;
+            match tcp.try_io(Interest::READABLE, || pipe.fill(&*tcp, most)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                filled => return Poll::Ready(filled),
+            }
+        }
+    }
+
+    /// As [`Stream::poll_write`], what a pipe holds. Only what [`Stream::is_bare`] can.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.at_once(|tcp| pipe.drain(tcp.as_fd()))? {
+            return Poll::Ready(Ok(count));
+        }
+        let Self::Plain(tcp) = self else { return Poll::Ready(Err(lost())) };
+        loop {
+            ready!(tcp.poll_write_ready(cx))?;
+            match tcp.try_io(Interest::WRITABLE, || pipe.drain(&*tcp)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                drained => return Poll::Ready(drained),
+            }
         }
     }
 
