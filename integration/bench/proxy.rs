@@ -4,16 +4,23 @@
 //! proxy's processes (`/proc/PID/stat`) over the requests that wrk counted. The proxies take turns, round after round,
 //! so that whatever else the machine does meets all of them; ratios are medians of the ratios within a round.
 //!
+//! The peers run twice: as Debian ships them, and tuned alike (`+`): connections accepted with their first bytes, and
+//! HAProxy with splice.
+//!
 //! `VIPD_BENCH_ROUNDS` (6), `VIPD_BENCH_SECONDS` a turn (3), `VIPD_BENCH_CONNECTIONS` (64), `VIPD_BENCH_CASES` (`small`;
-//! also `close`, `16k`, `64k`, `1m`). Takes nginx, haproxy, wrk and taskset, and two processors.
+//! also `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
+//! fresh processes only, is the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once). Takes nginx, haproxy,
+//! wrk and taskset, and two processors.
 
+#[path = "idle.rs"]
+mod idle;
 #[path = "stack.rs"]
 mod stack;
 
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-use stack::{Apps, Failure, Stack};
+use stack::{Apps, Failure, Stack, Tuned};
 
 fn main() -> ExitCode {
     if let Some(servers) = env::var_os(stack::AS_PROXY) {
@@ -34,19 +41,29 @@ fn bench() -> Result<(), Failure> {
     let connections: usize = setting("VIPD_BENCH_CONNECTIONS", 64)?;
     let cases = env::var("VIPD_BENCH_CASES").unwrap_or_else(|_| "small".into());
     let apps = Apps::start()?;
-    let stacks = [Stack::vipd(&apps)?, Stack::haproxy(&apps)?, Stack::nginx(&apps)?];
+    let stacks = [
+        Stack::vipd(&apps)?,
+        Stack::haproxy(&apps, Tuned::No)?,
+        Stack::nginx(&apps, Tuned::No)?,
+        Stack::haproxy(&apps, Tuned::Yes)?,
+        Stack::nginx(&apps, Tuned::Yes)?,
+    ];
     for case in cases.split(',') {
-        let case = Case::of(case)?;
+        if case == "idle" {
+            idle::report(&stacks, setting("VIPD_BENCH_IDLE", 10_000)?)?;
+            continue;
+        }
+        let case = Case::of(case, connections)?;
         let mut measured = Vec::new();
         for round in 0..=rounds {
-            let turn = stacks.iter().map(|stack| case.measure(stack, seconds, connections));
+            let turn = stacks.iter().map(|stack| case.measure(stack, seconds));
             let turn = turn.collect::<Result<Vec<_>, _>>()?;
             // The first round warms up.
             if round > 0 {
                 measured.push(turn);
             }
         }
-        report(&case, &stacks, &measured, connections);
+        report(&case, &stacks, &measured);
     }
     Ok(())
 }
@@ -60,28 +77,51 @@ fn setting(name: &str, default: usize) -> Result<usize, Failure> {
 struct Case {
     name: String,
     path: &'static str,
-    close: bool,
+    headers: &'static [&'static str],
+    connections: usize,
 }
 
+const CLOSE: &[&str] = &["Connection: close"];
+/// With Host thirteen, as Firefox sends them.
+const BROWSER: &[&str] = &[
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Language: en-US,en;q=0.5",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Referer: https://shop.example.com/articles/overview?page=3&sort=price",
+    "DNT: 1",
+    "Cookie: session=8f14e45fceea167a5a36dedd4bea2543; theme=dark; consent=1; basket=3c59dc048e8850243be8079a5c74d079",
+    "Upgrade-Insecure-Requests: 1",
+    "Sec-Fetch-Dest: document",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-Site: same-origin",
+    "Priority: u=0, i",
+];
+
 impl Case {
-    fn of(name: &str) -> Result<Self, Failure> {
-        let (path, close) = match name {
-            "small" => ("/small", false),
-            "close" => ("/small", true),
-            "16k" => ("/16k", false),
-            "64k" => ("/64k", false),
-            "1m" => ("/1m", false),
-            _ => return Err(Failure(format!("no case {name}: small, close, 16k, 64k, 1m"))),
+    fn of(name: &str, connections: usize) -> Result<Self, Failure> {
+        let (work, connections) = match name.split_once('@') {
+            Some((work, count)) => (work, count.parse().map_err(|_| Failure(format!("{name}: no number")))?),
+            None => (name, connections),
         };
-        Ok(Self { name: name.into(), path, close })
+        let (path, headers): (_, &[&str]) = match work {
+            "small" => ("/small", &[]),
+            "headers" => ("/small", BROWSER),
+            "close" => ("/small", CLOSE),
+            "16k" => ("/16k", &[]),
+            "64k" => ("/64k", &[]),
+            "1m" => ("/1m", &[]),
+            _ => return Err(Failure(format!("no case {work}: small, headers, close, 16k, 64k, 1m, idle"))),
+        };
+        Ok(Self { name: work.into(), path, headers, connections })
     }
 
-    fn measure(&self, stack: &Stack, seconds: usize, connections: usize) -> Result<Sample, Failure> {
+    fn measure(&self, stack: &Stack, seconds: usize) -> Result<Sample, Failure> {
         let before = stack.cpu()?;
         let mut wrk = Command::new("taskset");
-        wrk.args(["-c", "1", "wrk", "-t1", &format!("-c{connections}"), &format!("-d{seconds}s")]);
-        if self.close {
-            wrk.args(["-H", "Connection: close"]);
+        wrk.args(["-c", "1", "wrk", "-t1", &format!("-c{}", self.connections), &format!("-d{seconds}s")]);
+        for header in self.headers {
+            wrk.args(["-H", header]);
         }
         let said = wrk.arg(format!("http://{}{}", stack.address, self.path)).output();
         let said = said.map_err(|error| Failure(format!("wrk: {error}")))?;
@@ -111,20 +151,23 @@ struct Sample {
     rate: f64,
 }
 
-fn report(case: &Case, stacks: &[Stack], rounds: &[Vec<Sample>], connections: usize) {
-    println!("\n{}: {connections} connections, medians of {} rounds", case.name, rounds.len());
-    println!(
-        "  {:<10}{:>12}{:>12}{:>14}{:>14}{:>12}",
-        "", "CPU µs/req", "req/s", "HAProxy/it", "Nginx/it", "RSS KiB"
-    );
+fn report(case: &Case, stacks: &[Stack], rounds: &[Vec<Sample>]) {
+    println!("\n{}: {} connections, medians of {} rounds", case.name, case.connections, rounds.len());
+    print!("  {:<10}{:>12}{:>8}{:>12}", "", "CPU µs/req", "± %", "req/s");
+    stacks[1..].iter().for_each(|peer| print!("{:>13}", format!("{}/it", peer.name)));
+    println!("{:>12}", "RSS KiB");
     for (at, stack) in stacks.iter().enumerate() {
         let of = |value: &dyn Fn(&Vec<Sample>) -> f64| median(rounds.iter().map(value).collect());
         let micros = of(&|round| round[at].micros);
         let rate = of(&|round| round[at].rate);
-        let haproxy = of(&|round| round[1].micros / round[at].micros);
-        let nginx = of(&|round| round[2].micros / round[at].micros);
-        let resident = stack.resident();
-        println!("  {:<10}{micros:>12.2}{rate:>12.0}{haproxy:>14.2}{nginx:>14.2}{resident:>12}", stack.name);
+        // Half of what lies between the cheapest and the dearest round: how noisy the machine was.
+        let all = || rounds.iter().map(|round| round[at].micros);
+        let spread = (all().fold(0.0, f64::max) - all().fold(f64::INFINITY, f64::min)) / micros * 50.0;
+        print!("  {:<10}{micros:>12.2}{spread:>8.0}{rate:>12.0}", stack.name);
+        for peer in 1..stacks.len() {
+            print!("{:>13.2}", of(&|round| round[peer].micros / round[at].micros));
+        }
+        println!("{:>12}", stack.resident());
     }
 }
 

@@ -107,6 +107,13 @@ impl Apps {
     }
 }
 
+/// Whether a peer is set up as Debian ships it or as its manual says for speed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tuned {
+    No,
+    Yes,
+}
+
 /// A proxy under test.
 pub(crate) struct Stack {
     pub(crate) name: &'static str,
@@ -131,34 +138,42 @@ impl Stack {
     }
 
     /// HAProxy as a two-page tutorial sets it up, on one thread.
-    pub(crate) fn haproxy(apps: &Apps) -> Result<Self, Failure> {
+    pub(crate) fn haproxy(apps: &Apps, tuned: Tuned) -> Result<Self, Failure> {
         let address = free()?;
         let [a, b] = apps.addresses;
+        let (name, defer, splice) = match tuned {
+            Tuned::No => ("HAProxy", "", ""),
+            Tuned::Yes => ("HAProxy+", " defer-accept", " option splice-auto\n"),
+        };
         let config = format!(
-            "global\n maxconn 4000\n nbthread 1\n\
-             defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n\
-             frontend web\n bind {address}\n default_backend app\n\
+            "global\n maxconn 12000\n nbthread 1\n\
+             defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n{splice}\
+             frontend web\n bind {address}{defer}\n default_backend app\n\
              backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
         );
-        let config = apps.dir.write("haproxy.cfg", config.as_bytes())?;
+        let config = apps.dir.write(&format!("{name}.cfg"), config.as_bytes())?;
         let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
         answers(address)?;
-        Ok(Self { name: "HAProxy", address, process })
+        Ok(Self { name, address, process })
     }
 
     /// Nginx with one worker and connections kept to the servers.
-    pub(crate) fn nginx(apps: &Apps) -> Result<Self, Failure> {
+    pub(crate) fn nginx(apps: &Apps, tuned: Tuned) -> Result<Self, Failure> {
         let address = free()?;
         let [a, b] = apps.addresses;
+        let (name, deferred) = match tuned {
+            Tuned::No => ("Nginx", ""),
+            Tuned::Yes => ("Nginx+", " deferred"),
+        };
         let http = format!(
             "keepalive_requests 1000000;\n\
              upstream app {{ server {a}; server {b}; keepalive 256; keepalive_requests 1000000; }}\n\
-             server {{ listen {address}; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
+             server {{ listen {address}{deferred}; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
              proxy_set_header Connection \"\"; }} }}"
         );
         let process = nginx(&apps.dir, "0", address, &http)?;
         answers(address)?;
-        Ok(Self { name: "Nginx", address, process })
+        Ok(Self { name, address, process })
     }
 
     /// CPU time of its processes so far, seconds.
@@ -203,7 +218,7 @@ fn nginx(dir: &Dir, processor: &str, address: SocketAddr, http: &str) -> Result<
         .concat();
     let config = format!(
         "user root; daemon off; worker_processes 1; pid {}; error_log stderr;\n\
-         events {{ worker_connections 4096; }}\nhttp {{ access_log off; {temporary}{http}\n}}\n",
+         worker_rlimit_nofile 50000;\n events {{ worker_connections 24000; }}\nhttp {{ access_log off; {temporary}{http}\n}}\n",
         home("pid")
     );
     let config = dir.write(&format!("nginx-{port}.conf"), config.as_bytes())?;
@@ -239,7 +254,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
             pool: Some(0),
             ..Frontend::default()
         }],
-        limits: Limits::default(),
+        limits: Limits { connections: 12_000, ..Limits::default() },
         threads: 1,
         servers: count,
     };
