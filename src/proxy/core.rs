@@ -23,7 +23,7 @@ use super::deadline::{Deadlines, TICK, Ticks};
 use super::problem::Problem;
 use super::reach::is_exhaustion;
 use super::relay;
-use super::session;
+use super::session::Session;
 use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
@@ -215,22 +215,31 @@ impl Core {
     /// Serves a client, or tells it that there are too many.
     fn admit(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
         let guest = Guest::enter(self);
-        let (core, door) = (Rc::clone(self), Rc::clone(door));
         let full = guest.others >= self.limits.connections;
         // Those turned away linger for a moment; when they are as many as the limit, nobody gets an answer.
         if guest.others >= self.limits.connections.saturating_mul(2) {
             return;
         }
-        let stream = Stream::accepted(tcp);
-        tokio::task::spawn_local(async move {
-            match (door.mode, full) {
-                (Mode::Http, false) => session::serve(core, stream, peer, door).await,
-                (Mode::Http, true) => session::turn_away(core, stream, peer, door).await,
-                (Mode::Tcp, false) => relay::serve(core, stream, peer, door).await,
-                (Mode::Tcp, true) => relay::turn_away(&core, stream, peer, &door),
+        let (stream, door) = (Stream::accepted(tcp), Rc::clone(door));
+        match (door.mode, full) {
+            (Mode::Http, _) => {
+                let mut session = Session::new(guest, stream, peer, door);
+                // What is rare must not make what is not any larger.
+                if full {
+                    tokio::task::spawn_local(async move { session.turn_away().await });
+                } else {
+                    tokio::task::spawn_local(async move { session.serve().await });
+                }
             }
-            drop(guest);
-        });
+            (Mode::Tcp, true) => relay::turn_away(self, stream, peer, &door),
+            (Mode::Tcp, false) => {
+                let core = Rc::clone(self);
+                tokio::task::spawn_local(async move {
+                    relay::serve(core, stream, peer, door).await;
+                    drop(guest);
+                });
+            }
+        }
     }
 
     /// The core's own task: the clock, the sweep, the drain.
@@ -313,7 +322,7 @@ impl Core {
 }
 
 /// A client inside; counted until it is dropped.
-struct Guest {
+pub(super) struct Guest {
     core: Rc<Core>,
     /// Clients that were inside before, over all cores.
     others: usize,
@@ -324,6 +333,10 @@ impl Guest {
         core.sessions.set(core.sessions.get() + 1);
         let others = core.shared.connections.0.fetch_add(1, Ordering::Relaxed);
         Self { core: Rc::clone(core), others }
+    }
+
+    pub(super) fn core(&self) -> Rc<Core> {
+        Rc::clone(&self.core)
     }
 }
 

@@ -42,13 +42,14 @@ pub(super) struct Deadlines {
 struct Slot {
     at: Cell<u64>,
     idle: Cell<bool>,
-    waker: Waker,
+    waker: RefCell<Waker>,
 }
 
 impl Deadlines {
     /// A timer that wakes `waker`, not set yet.
     pub(super) fn timer(&self, waker: &Waker) -> Timer {
-        let slot = Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: waker.clone() };
+        let slot =
+            Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: RefCell::new(waker.clone()) };
         let slot = Rc::new(slot);
         self.slots.borrow_mut().push(Rc::clone(&slot));
         Timer { now: Rc::clone(&self.now), slot, bound: Cell::new(u64::MAX) }
@@ -68,7 +69,7 @@ impl Deadlines {
                 slot.at.set(now);
             }
             if slot.at.get() <= now {
-                slot.waker.wake_by_ref();
+                slot.waker.borrow().wake_by_ref();
             }
             // The other owner is the connection's timer.
             Rc::strong_count(slot) > 1
@@ -86,6 +87,11 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    /// Wakes this one instead.
+    pub(super) fn wakes(&self, waker: &Waker) {
+        self.slot.waker.borrow_mut().clone_from(waker);
+    }
+
     /// Strikes after `ticks`.
     pub(super) fn set(&self, ticks: Ticks) {
         self.slot.at.set(self.after(ticks).min(self.bound.get()));

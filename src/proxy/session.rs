@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::task::coop::consume_budget;
 
 use super::buffer::Buffer;
 use super::choose::{Choice, Picked};
-use super::core::{Core, Door};
+use super::core::{Core, Door, Guest};
 use super::deadline::{Ticks, Timer};
 use super::exchange::{Client, Ended, Exchange, Failure, Server};
 use super::pipe::{Means, Pipe};
@@ -53,101 +53,112 @@ enum Next {
     Abort,
 }
 
-/// Serves a client until either side has enough.
-pub(super) async fn serve(core: Rc<Core>, mut stream: Stream, peer: SocketAddr, door: Rc<Door>) {
-    let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let mut session = Session::new(&core, timer, &mut stream, peer, &door);
-    let mut next = Next::Request;
-    while next == Next::Request {
-        next = session.turn().await;
-        // A client that is not watched yet can keep us busy without ever waiting.
-        consume_budget().await;
-    }
-    if next == Next::Linger || next == Next::Close && !session.buffer.is_empty() {
-        session.linger().await;
-    }
-    session.buffer.release(&core.buffers);
-    if next == Next::Abort {
-        stream.abort();
-    }
-}
-
-/// Tells a client that there are too many already. What it sends is not read as a request.
-pub(super) async fn turn_away(core: Rc<Core>, mut stream: Stream, peer: SocketAddr, door: Rc<Door>) {
-    let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let mut session = Session::new(&core, timer, &mut stream, peer, &door);
-    session.answer(&Problem::Full, false, false).await;
-    session.linger().await;
-    session.buffer.release(&core.buffers);
-}
-
-struct Session<'s> {
-    core: &'s Rc<Core>,
+/// A client's connection. While it is idle this is all there is of it, so it must stay small: what a request needs is
+/// boxed for as long as the request lasts.
+pub(super) struct Session {
+    core: Rc<Core>,
     timer: Timer,
-    stream: &'s mut Stream,
+    stream: Stream,
     /// What the client sent beyond what was used.
     buffer: Buffer,
     peer: SocketAddr,
     /// The client's address in text, for X-Forwarded-For.
-    address: String,
-    door: &'s Door,
+    address: Box<str>,
+    door: Rc<Door>,
+    _guest: Guest,
 }
 
-impl<'s> Session<'s> {
-    fn new(
-        core: &'s Rc<Core>,
-        timer: Timer,
-        stream: &'s mut Stream,
-        peer: SocketAddr,
-        door: &'s Door,
-    ) -> Self {
-        let address = peer.ip().to_string();
-        Self { core, timer, stream, buffer: Buffer::default(), peer, address, door }
+impl Session {
+    pub(super) fn new(guest: Guest, stream: Stream, peer: SocketAddr, door: Rc<Door>) -> Self {
+        let core = guest.core();
+        let (timer, address) = (core.deadlines.timer(Waker::noop()), peer.ip().to_string().into());
+        Self { core, timer, stream, buffer: Buffer::default(), peer, address, door, _guest: guest }
     }
 
-    async fn turn(&mut self) -> Next {
-        let mut scan = Scan::request();
-        // The beginning of the next request may have come with the last one.
-        let idle = self.buffer.is_empty();
-        self.timer.set(if idle { self.core.patience.idle } else { self.core.patience.head });
-        self.timer.set_idle(idle);
-        let asked = poll_fn(|cx| self.poll_request(cx, &mut scan)).await;
+    /// Serves the client until either side has enough.
+    pub(super) async fn serve(&mut self) {
+        self.wake_by_timer().await;
+        let mut next = Next::Request;
+        while next == Next::Request {
+            next = if self.begins().await { Box::pin(self.turn()).await } else { Next::Close };
+            // A client that is not watched yet can keep us busy without ever waiting.
+            consume_budget().await;
+        }
+        if next == Next::Linger || next == Next::Close && !self.buffer.is_empty() {
+            Box::pin(self.linger()).await;
+        }
+        self.buffer.release(&self.core.buffers);
+        if next == Next::Abort {
+            std::mem::replace(&mut self.stream, Stream::Lost).abort();
+        }
+    }
+
+    /// Tells the client that there are too many already. What it sends is not read as a request.
+    pub(super) async fn turn_away(&mut self) {
+        self.wake_by_timer().await;
+        self.answer(&Problem::Full, false, false).await;
+        self.linger().await;
+        self.buffer.release(&self.core.buffers);
+    }
+
+    async fn wake_by_timer(&self) {
+        let knows = poll_fn(|cx| {
+            self.timer.wakes(cx.waker());
+            Poll::Ready(())
+        });
+        knows.await;
+    }
+
+    /// Waits for the next request; false when the client has closed or has been idle for too long.
+    async fn begins(&mut self) -> bool {
+        if !self.buffer.is_empty() {
+            // Its beginning has come with the last one.
+            return true;
+        }
+        self.timer.set(self.core.patience.idle);
+        self.timer.set_idle(true);
+        let begun = poll_fn(|cx| match self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers) {
+            Poll::Ready(read) => Poll::Ready(read.is_ok_and(|count| count > 0)),
+            Poll::Pending if self.timer.expired() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
+        let begun = begun.await;
         self.timer.set_idle(false);
-        match asked {
-            Ok(Some(asked)) => self.forward(asked).await,
+        begun
+    }
+
+    /// One request that has begun.
+    async fn turn(&mut self) -> Next {
+        self.timer.set(self.core.patience.head);
+        let mut scan = Scan::request();
+        match poll_fn(|cx| self.poll_request(cx, &mut scan)).await {
+            Ok(Some(mut asked)) => {
+                let next = self.forward(&mut asked).await;
+                asked.upload.release(&self.core.buffers);
+                next
+            }
             Ok(None) => Next::Close,
             Err(problem) => self.answer(&problem, false, false).await,
         }
     }
 
-    /// Reads the next request's head; `None` when the client has closed or has been idle for too long.
+    /// Reads the rest of a request's head; `None` when the client has closed instead.
     fn poll_request(
         &mut self,
         cx: &mut Context<'_>,
         scan: &mut Scan,
     ) -> Poll<Result<Option<Asked>, Problem>> {
         loop {
-            if !self.buffer.is_empty()
-                && let Some(asked) = self.request(scan).transpose()
-            {
+            if let Some(asked) = self.request(scan).transpose() {
                 return Poll::Ready(asked.map(Some));
             }
-            let first = self.buffer.is_empty();
-            match self.buffer.poll_fill(cx, self.stream, &self.core.buffers) {
-                Poll::Ready(Ok(count)) if count > 0 => {
-                    if first {
-                        self.timer.set(self.core.patience.head);
-                        self.timer.set_idle(false);
-                    }
-                }
+            match self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
                 Poll::Ready(_) => {
                     self.buffer.release(&self.core.buffers);
                     return Poll::Ready(Ok(None));
                 }
-                Poll::Pending if self.timer.expired() => {
-                    let idle = self.buffer.is_empty();
-                    return Poll::Ready(if idle { Ok(None) } else { Err(Problem::HeadTimeout) });
-                }
+                Poll::Pending if self.timer.expired() => return Poll::Ready(Err(Problem::HeadTimeout)),
                 Poll::Pending => {
                     self.buffer.park(&self.core.buffers);
                     return Poll::Pending;
@@ -178,7 +189,7 @@ impl<'s> Session<'s> {
         if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
             return Err(Problem::BodyTooLarge);
         }
-        let choice = self.core.choose(self.door, self.peer, &request, &facts);
+        let choice = self.core.choose(&self.door, self.peer, &request, &facts);
         let redirect = self.door.redirect.filter(|_| choice.is_none());
         let elsewhere = redirect.map(|redirect| {
             (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
@@ -200,23 +211,19 @@ impl<'s> Session<'s> {
     }
 
     /// Asks one server after the other until one answers or none is left.
-    async fn forward(&mut self, mut asked: Asked) -> Next {
+    async fn forward(&mut self, asked: &mut Asked) -> Next {
         if let Some((status, location)) = &asked.elsewhere {
             self.core.counters.frontends[self.door.frontend].request();
             let persistent = asked.persistent && asked.upload.is_taken() && !self.core.is_draining();
             let mut out = self.core.buffers.text();
             redirect::render(*status, location, persistent, &mut out);
-            asked.upload.release(&self.core.buffers);
             return self.say(out, persistent).await;
         }
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
         while let Some(picked) = self.core.pick(&asked.choice, &tried) {
-            match self.ask(&picked, &mut asked).await {
-                Ok(next) => {
-                    asked.upload.release(&self.core.buffers);
-                    return next;
-                }
+            match self.ask(&picked, asked).await {
+                Ok(next) => return next,
                 Err((failed, Retry::No)) => {
                     problem = failed;
                     break;
@@ -242,7 +249,7 @@ impl<'s> Session<'s> {
             let reused = pooled.is_some();
             let mut stream = match pooled.take() {
                 Some(stream) => stream,
-                None => reach(self.core, &self.timer, asked.choice.pool, id, address).await?,
+                None => reach(&self.core, &self.timer, asked.choice.pool, id, address).await?,
             };
             let ended = self.exchange(&mut stream, picked, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
@@ -275,11 +282,11 @@ impl<'s> Session<'s> {
         let client = Client {
             frontend: self.door.frontend,
             buffer: &mut self.buffer,
-            stream: self.stream,
+            stream: &mut self.stream,
             timer: &self.timer,
         };
         let server = Server { id: picked.id, tell: picked.tell, stream };
-        let mut exchange = Exchange::new(self.core, client, server, asked);
+        let mut exchange = Exchange::new(&self.core, client, server, asked);
         let ended = poll_fn(|cx| exchange.poll(cx)).await;
         exchange.release();
         ended
@@ -331,7 +338,7 @@ impl<'s> Session<'s> {
         self.timer.set(patience);
         let sent = poll_fn(|cx| {
             let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
-            match pipe.poll_flush(cx, &mut Buffer::default(), self.stream, means) {
+            match pipe.poll_flush(cx, &mut Buffer::default(), &mut self.stream, means) {
                 Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
                 Poll::Pending if self.timer.expired() => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
@@ -358,7 +365,7 @@ impl<'s> Session<'s> {
         poll_fn(|cx| {
             loop {
                 self.buffer.consume(self.buffer.len());
-                let read = self.buffer.poll_fill(cx, self.stream, &self.core.buffers);
+                let read = self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers);
                 match read {
                     Poll::Ready(Ok(count)) if count > 0 => {}
                     Poll::Pending if !self.timer.expired() => return Poll::Pending,
