@@ -143,10 +143,10 @@ impl Stack {
         let [a, b] = apps.addresses;
         let (name, defer, splice) = match tuned {
             Tuned::No => ("HAProxy", "", ""),
-            Tuned::Yes => ("HAProxy+", " defer-accept", " option splice-auto\n"),
+            Tuned::Yes => ("HAProxy+", " defer-accept", " option splice-request\n option splice-response\n"),
         };
         let config = format!(
-            "global\n maxconn 12000\n nbthread 1\n\
+            "global\n no strict-limits\n maxconn 12000\n nbthread 1\n\
              defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n{splice}\
              frontend web\n bind {address}{defer}\n default_backend app\n\
              backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
@@ -218,7 +218,7 @@ fn nginx(dir: &Dir, processor: &str, address: SocketAddr, http: &str) -> Result<
         .concat();
     let config = format!(
         "user root; daemon off; worker_processes 1; pid {}; error_log stderr;\n\
-         worker_rlimit_nofile 50000;\n events {{ worker_connections 24000; }}\nhttp {{ access_log off; {temporary}{http}\n}}\n",
+         events {{ worker_connections 16000; }}\nhttp {{ access_log off; {temporary}{http}\n}}\n",
         home("pid")
     );
     let config = dir.write(&format!("nginx-{port}.conf"), config.as_bytes())?;
