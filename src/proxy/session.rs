@@ -81,7 +81,12 @@ impl Session {
         let mut next = Next::Request;
         while next == Next::Request {
             next = if self.begins().await { Box::pin(self.turn()).await } else { Next::Close };
-            // A client that is not watched yet can keep us busy without ever waiting.
+            // Who stays is watched: the news of the servers' idle connections come with the news of the client's next
+            // request. If it cannot be, reading fails.
+            if next == Next::Request {
+                let _ = self.stream.watch();
+            }
+            // Requests that have come together can keep us busy without ever waiting.
             consume_budget().await;
         }
         if next == Next::Linger || next == Next::Close && !self.buffer.is_empty() {

@@ -176,9 +176,9 @@ impl Stream {
         }
     }
 
-    /// Has the reactor watch it.
+    /// Has the reactor watch it from now on, if it does not.
     #[cold]
-    fn watch(&mut self) -> io::Result<()> {
+    pub(super) fn watch(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Self::Lost) {
             Self::Lazy(tcp) => *self = Self::Plain(TcpStream::from_std(tcp)?),
             other @ (Self::Plain(_) | Self::Lost) => *self = other,
