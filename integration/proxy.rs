@@ -24,3 +24,5 @@ mod route;
 mod sticky;
 #[path = "proxy/tcp.rs"]
 mod tcp;
+#[path = "proxy/upgrade.rs"]
+mod upgrade;

@@ -77,7 +77,7 @@ fn normal(message: &[u8], proxy: SocketAddr) -> String {
         let _ = write!(out, " || {}", brief(&data));
     }
     if !trailers.is_empty() {
-        let _ = write!(out, " || trailers {}", brief(trailers));
+        let _ = write!(out, " || trailers {}", brief(&trailers.to_ascii_lowercase()));
     }
     out.push(']');
     out.replace(&proxy.to_string(), "PROXY")

@@ -236,13 +236,76 @@ fn both_directions_stream_at_the_same_time() {
 }
 
 #[test]
-fn an_upgrade_is_not_passed_on() {
-    let rig = rig(&[site("a").address]);
-    let answer = rig.ask(
-        "GET / HTTP/1.1\r\nHost: h\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
+fn trailers_are_passed_both_ways() {
+    let app = origin(|mut wire, _| {
+        let head = wire.head().expect("a request");
+        assert_eq!((field(&head, "te"), field(&head, "connection")), (Some("trailers"), Some("TE")));
+        assert_eq!(wire.bytes(24), b"2\r\nok\r\n0\r\nX: y\r\nZ: 1\r\n\r\n");
+        wire.say("HTTP/1.1 200 OK\r\nTrailer: Grpc-Status\r\nTransfer-Encoding: chunked\r\n\r\n");
+        wire.say("2\r\nno\r\n0\r\nGrpc-St");
+        wire.say("atus: 0\r\nContent-Length: 5\r\n\r\n");
+        wire.rest();
+    });
+    let rig = rig(&[app.address]);
+    let mut client = rig.client();
+    client.say(
+        "POST / HTTP/1.1\r\nHost: h\r\nConnection: TE\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
-    assert!(
-        answer.starts_with("HTTP/1.1 200 OK") && !answer.contains("h2c") && !answer.contains("HTTP2"),
-        "{answer}"
-    );
+    client.say("2\r\nok\r\n0\r\nX: ");
+    client.say("y\r\nHost: other\r\nZ: 1\r\n\r\n");
+    let head = client.head().expect("a response");
+    assert_eq!(field(&head, "trailer"), Some("Grpc-Status"));
+    assert_eq!(client.bytes(28), b"2\r\nno\r\n0\r\nGrpc-Status: 0\r\n\r\n");
+}
+
+#[test]
+fn trailers_end_here_when_connection_names_fields() {
+    let rig = rig(&[parrot(
+        "HTTP/1.1 200 OK\r\nConnection: X-A\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-A: 1\r\n\r\n",
+    )
+    .address]);
+    let answer = rig.ask(LAST);
+    assert!(answer.ends_with("\r\n\r\n1\r\na\r\n0\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn a_body_is_taken_no_faster_than_the_other_side_reads() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let app = origin(move |mut wire, _| {
+        wire.head();
+        // Nothing is read before the test has seen the client stand still.
+        told.lock().expect("one connection").recv().expect("the test goes on");
+        wire.bytes(LARGE);
+        wire.say(&ok("all"));
+    });
+    const LARGE: usize = 64 << 20;
+    let rig = rig(&[app.address]);
+    let mut client = rig.client();
+    client.say(&format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LARGE}\r\n\r\n"));
+    let mut upload = client.stream().try_clone().expect("a second handle");
+    upload.set_write_timeout(Some(std::time::Duration::from_millis(500))).expect("it is a socket");
+    let mut sent = 0;
+    let stood = loop {
+        use std::io::Write;
+        match upload.write(&[0; 65536]) {
+            Ok(count) => sent += count,
+            Err(_) => break sent,
+        }
+    };
+    assert!(stood < LARGE, "only what the kernel holds for two connections is under way, not {stood} bytes");
+    tell.send(()).expect("the server waits");
+    upload.set_write_timeout(None).expect("it is a socket");
+    use std::io::Write;
+    upload.write_all(&vec![0; LARGE - stood]).expect("the server reads on");
+    assert_eq!(client.message().1, "all");
+}
+
+#[test]
+fn connect_is_refused_without_asking_a_server() {
+    let app = site("a");
+    let rig = rig(&[app.address]);
+    let answer = rig.ask("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("CONNECT is not served"), "{answer}");
+    assert_eq!(app.connections(), 0);
 }

@@ -175,17 +175,31 @@ impl Wire {
                 let mut size = String::new();
                 self.0.read_line(&mut size).expect("a chunk in time");
                 let size = usize::from_str_radix(size.trim_end(), 16).expect("a plain chunk size");
+                if size == 0 {
+                    self.trailers();
+                    break;
+                }
                 let chunk = self.bytes(size + 2);
                 assert!(chunk.ends_with(b"\r\n"));
                 body.extend_from_slice(&chunk[..size]);
-                if size == 0 {
-                    break;
-                }
             }
         } else if let Some(length) = field(head, "content-length") {
             body = self.bytes(length.parse().expect("a number"));
         }
         String::from_utf8(body).expect("text")
+    }
+
+    /// What is behind the last chunk, its empty line included.
+    fn trailers(&mut self) {
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            assert_ne!(
+                self.0.read_line(&mut line).expect("a trailer in time"),
+                0,
+                "an empty line ends a body"
+            );
+        }
     }
 
     /// The next message.

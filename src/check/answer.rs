@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::connect::Stream;
 use super::words::{ASKING, READING, Stage, WAITING, trouble};
-use crate::http::{Body, Decoder, Lines, Response};
+use crate::http::{Answering, Body, Decoder, Lines, Part, Response};
 
 /// The longest head of an answer that is read. A health page that needs more is a mistake of the server's.
 const MAX_HEAD: usize = 8 << 10;
@@ -82,7 +82,8 @@ pub(super) async fn exchange(
     if answer.status == 101 {
         return Ok(answer);
     }
-    let facts = parsed.facts(to_head).map_err(|why| malformed(&why))?;
+    let facts =
+        parsed.facts(Answering { is_head: to_head, upgrade: false }).map_err(|why| malformed(&why))?;
     let wants = wants(&answer);
     *stage = READING;
     let mut body = BodyReader { stream, bytes: rest, wants };
@@ -183,8 +184,10 @@ impl BodyReader<'_> {
             let raw = std::mem::take(&mut self.bytes);
             let mut input = &raw[..];
             let malformed = |why| Failed::Wrong(format!("a malformed answer: {why}"));
-            while let Some(piece) = decoder.next(&mut input).map_err(malformed)? {
-                data.extend_from_slice(piece);
+            while let Some(part) = decoder.next(&mut input).map_err(malformed)? {
+                if let Part::Data(piece) = part {
+                    data.extend_from_slice(piece);
+                }
             }
             let (over, left) = (decoder.is_done(), input.len());
             if over || data.len() > MAX_BODY {

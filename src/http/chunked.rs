@@ -1,16 +1,28 @@
 //! The chunked coding (RFC 9112 §7.1): data out of chunks, and chunks around data.
 //!
 //! Chunks are not passed on as they come: data is taken out and framed anew, so that nothing but data crosses.
-//! Extensions and trailers are read and discarded, which §7.1.1 and §7.1.2 allow and which leaves nothing to smuggle
-//! in them.
+//! Extensions are read and discarded, which §7.1.1 allows and which leaves nothing to smuggle in them. Trailers come out
+//! line by line, each of them well-formed.
 
 use super::Malformed;
+use super::trailer;
 
-/// Ends a chunked body: the last chunk and no trailers.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// Ends the data of a chunked body; trailers and [`END`] follow.
+pub const LAST_CHUNK: &[u8] = b"0\r\n";
+/// Ends a chunked body.
+pub const END: &[u8] = b"\r\n";
 
 const MAX_EXTENSION: u16 = 256;
 const MAX_TRAILERS: u16 = 8192;
+
+/// What a chunked body is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'b> {
+    /// Data.
+    Data(&'b [u8]),
+    /// A trailer field with its CRLF, fit to be passed on.
+    Trailer(&'b [u8]),
+}
 
 /// Takes the data out of a chunked body, in whatever pieces it arrives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +30,7 @@ pub struct Decoder {
     state: State,
     /// Of the chunk in hand: the size while it is read, then the bytes of data still to come.
     left: u64,
-    /// Digits of the size, bytes of the extension, or bytes of all trailers.
+    /// Digits of the size, bytes of the extension, or bytes of the trailers so far.
     counted: u16,
 }
 
@@ -37,32 +49,37 @@ enum State {
     DataEndLf,
     /// At the beginning of a line after the last chunk.
     Trailer,
-    /// Inside a trailer line.
-    TrailerLine,
-    /// After the CR of a trailer line.
-    TrailerLineEnd,
-    /// After the CR of the empty line that ends the body.
-    End,
     Done,
 }
 
 impl Decoder {
-    /// Takes bytes off the front of `input` and returns the next piece of data. `None` when the input is used up
-    /// or the body is over; [`Decoder::is_done`] tells which, and what then is left of `input` is not of this body.
+    /// Takes bytes off the front of `input` and returns the next part. `None` when the body is over or more input is
+    /// needed; [`Decoder::is_done`] tells which. What then is left of `input` is not of this body, or it is the
+    /// beginning of a trailer line, at most 8 KiB long, and must come again with what follows it.
     ///
     /// # Errors
-    /// Anything but digits, CRLF where it must be, and printable extensions and trailers of bounded length.
-    pub fn next<'b>(&mut self, input: &mut &'b [u8]) -> Result<Option<&'b [u8]>, Malformed> {
-        while self.state != State::Done {
-            if self.state == State::Data {
-                let Some(piece) = self.data(input) else { return Ok(None) };
-                return Ok(Some(piece));
+    /// Anything but digits, CRLF where it must be, and well-formed extensions and trailers of bounded length.
+    pub fn next<'b>(&mut self, input: &mut &'b [u8]) -> Result<Option<Part<'b>>, Malformed> {
+        loop {
+            match self.state {
+                State::Done => return Ok(None),
+                State::Data => return Ok(self.data(input).map(Part::Data)),
+                State::Trailer => match self.line(input)? {
+                    None => return Ok(None),
+                    Some(b"\r\n") => self.state = State::Done,
+                    Some(line) => match trailer::check(&line[..line.len() - 2]) {
+                        Some(true) => return Ok(Some(Part::Trailer(line))),
+                        Some(false) => {}
+                        None => return Err(Malformed::Trailer),
+                    },
+                },
+                State::Size | State::Extension | State::SizeEnd | State::DataEnd | State::DataEndLf => {
+                    let Some((byte, rest)) = input.split_first() else { return Ok(None) };
+                    *input = rest;
+                    self.byte(*byte)?;
+                }
             }
-            let Some((byte, rest)) = input.split_first() else { return Ok(None) };
-            *input = rest;
-            self.byte(*byte)?;
         }
-        Ok(None)
     }
 
     /// Whether the whole body has been read, trailers included.
@@ -85,6 +102,23 @@ impl Decoder {
         Some(piece)
     }
 
+    /// Takes a whole trailer line, CRLF included.
+    fn line<'b>(&mut self, input: &mut &'b [u8]) -> Result<Option<&'b [u8]>, Malformed> {
+        let room = usize::from(MAX_TRAILERS.saturating_sub(self.counted));
+        let window = &input[..input.len().min(room)];
+        let Some(end) = memchr::memchr(b'\n', window) else {
+            return if window.len() == room { Err(Malformed::Trailer) } else { Ok(None) };
+        };
+        let (line, rest) = input.split_at(end + 1);
+        if !line.ends_with(b"\r\n") {
+            return Err(Malformed::Trailer);
+        }
+        // At most MAX_TRAILERS, so it fits.
+        self.counted += u16::try_from(line.len()).unwrap_or(MAX_TRAILERS);
+        *input = rest;
+        Ok(Some(line))
+    }
+
     fn byte(&mut self, byte: u8) -> Result<(), Malformed> {
         self.state = match (self.state, byte) {
             (State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.digit(byte)?,
@@ -101,18 +135,7 @@ impl Decoder {
             (State::DataEnd, b'\r') => State::DataEndLf,
             (State::DataEndLf, b'\n') => State::Size,
             (State::DataEnd | State::DataEndLf, _) => return Err(Malformed::ChunkEnd),
-            (State::Trailer, b'\r') => State::End,
-            (State::Trailer, b' ' | b'\t' | b':') => return Err(Malformed::Trailer),
-            (State::TrailerLine, b'\r') => State::TrailerLineEnd,
-            (State::TrailerLineEnd, b'\n') => State::Trailer,
-            (State::Trailer | State::TrailerLine, _) if printable(byte) && self.counts(MAX_TRAILERS) => {
-                State::TrailerLine
-            }
-            (State::End, b'\n') => State::Done,
-            (State::Trailer | State::TrailerLine | State::TrailerLineEnd | State::End, _) => {
-                return Err(Malformed::Trailer);
-            }
-            (State::Data | State::Done, _) => self.state,
+            (State::Data | State::Trailer | State::Done, _) => self.state,
         };
         Ok(())
     }

@@ -13,8 +13,11 @@ pub(super) enum Field {
     TransferEncoding,
     /// Content-Length or Transfer-Encoding with `_`: gateways to applications read it as `-` (RFC 3875 §4.1.18).
     Lookalike,
-    /// Only for the next hop, and of no use to us: Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade
-    /// (RFC 9110 §7.6.1).
+    /// Whether trailers are welcome (RFC 9110 §10.1.4); said anew to the next hop.
+    Te,
+    /// Another protocol for this connection (RFC 9110 §7.8); passed on when the request asks for it properly.
+    Upgrade,
+    /// Only for the next hop, and of no use to us: Keep-Alive, Proxy-Connection (RFC 9110 §7.6.1).
     Hop,
     Other,
 }
@@ -25,10 +28,10 @@ impl Field {
     pub(super) fn of(name: &str) -> Self {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         match name.len() {
-            2 if is("te") => Self::Hop,
+            2 if is("te") => Self::Te,
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Expect,
-            7 if is("upgrade") || is("trailer") => Self::Hop,
+            7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             14 if is("content-length") => Self::ContentLength,

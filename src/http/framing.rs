@@ -3,7 +3,7 @@
 use httparse::Header;
 
 use super::field::{Field, members};
-use super::{Malformed, Request, Response, Version};
+use super::{Delivery, Malformed, Request, Response, Version};
 
 /// How a body is delimited (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,28 @@ pub struct RequestFacts<'b> {
     pub is_head: bool,
     /// The request may be sent twice (RFC 9110 §9.2.2).
     pub is_idempotent: bool,
+    /// The client asks for another protocol on this connection, and may have it.
+    pub upgrade: bool,
+    /// The client takes trailers.
+    pub(super) trailers: bool,
     /// The host that is asked for: out of the target if it is there, else of Host.
     pub host: Option<&'b [u8]>,
     /// The target in origin form if it came in absolute form.
     pub(super) path: Option<&'b str>,
     /// Connection names fields besides the ones that end here anyway.
     pub(super) names_fields: bool,
+}
+
+impl RequestFacts<'_> {
+    /// How the body is written to the server: framed as it came.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        match self.body {
+            // Connection may name trailers as well; which ones, nobody remembers then.
+            Body::Chunked => Delivery::Chunked { trailers: !self.names_fields },
+            Body::Empty | Body::Length(_) | Body::UntilClose => Delivery::Raw,
+        }
+    }
 }
 
 impl<'b> Request<'_, 'b> {
@@ -54,8 +70,13 @@ impl<'b> Request<'_, 'b> {
             (None | Some(0), false) => Body::Empty,
             (Some(length), false) => Body::Length(length),
         };
+        let known = self.version == Version::Http11;
         Ok(RequestFacts {
             body,
+            // "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request" (RFC 9110 §7.8).
+            // It may ignore any other one too, and a tunnel behind a body has no user.
+            upgrade: common.upgrade && known && body == Body::Empty && upgrades(self.headers),
+            trailers: common.te && known && welcomes_trailers(self.headers),
             persistent: common.persistent,
             is_head: self.method == "HEAD",
             is_idempotent: matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
@@ -68,6 +89,15 @@ impl<'b> Request<'_, 'b> {
     }
 }
 
+/// What a response is an answer to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answering {
+    /// The method was HEAD.
+    pub is_head: bool,
+    /// The request asked for another protocol.
+    pub upgrade: bool,
+}
+
 /// What a response's head means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseFacts {
@@ -75,6 +105,8 @@ pub struct ResponseFacts {
     pub body: Body,
     /// The server wants the connection to live on.
     pub persistent: bool,
+    /// 101: the connection speaks another protocol from here on.
+    pub switches: bool,
     /// Content-Length is passed on: not in 1xx and 204, where it must not be.
     pub(super) keeps_length: bool,
     /// Connection names fields besides the ones that end here anyway.
@@ -82,18 +114,19 @@ pub struct ResponseFacts {
 }
 
 impl Response<'_, '_> {
-    /// Reads what the head means as an answer to a request whose method was HEAD or not.
+    /// Reads what the head means.
     ///
     /// # Errors
-    /// Framing that two readers could take differently, and 101, which nobody asked for.
-    pub fn facts(&self, to_head: bool) -> Result<ResponseFacts, Malformed> {
-        if self.status == 101 {
+    /// Framing that two readers could take differently, and 101 that nobody asked for or that does not say to what.
+    pub fn facts(&self, to: Answering) -> Result<ResponseFacts, Malformed> {
+        let common = Common::read(self.headers, self.version)?;
+        let switches = self.status == 101;
+        if switches && !(to.upgrade && upgrades(self.headers)) {
             return Err(Malformed::Switched);
         }
-        let common = Common::read(self.headers, self.version)?;
         let bodiless = self.status < 200 || self.status == 204;
         let body = match (common.length, common.chunked) {
-            _ if bodiless || to_head || self.status == 304 => Body::Empty,
+            _ if bodiless || to.is_head || self.status == 304 => Body::Empty,
             (_, true) => Body::Chunked,
             (Some(0), false) => Body::Empty,
             (Some(length), false) => Body::Length(length),
@@ -101,6 +134,7 @@ impl Response<'_, '_> {
         };
         Ok(ResponseFacts {
             body,
+            switches,
             persistent: common.persistent && body != Body::UntilClose,
             keeps_length: !bodiless,
             names_fields: common.names_fields,
@@ -114,6 +148,9 @@ struct Common {
     chunked: bool,
     persistent: bool,
     names_fields: bool,
+    /// Connection names Upgrade, or TE: only then they are meant for this hop (RFC 9110 §7.8, §10.1.4).
+    upgrade: bool,
+    te: bool,
 }
 
 impl Common {
@@ -123,6 +160,8 @@ impl Common {
             chunked: false,
             persistent: version == Version::Http11,
             names_fields: false,
+            upgrade: false,
+            te: false,
         };
         let mut coding = None;
         let mut closes = false;
@@ -139,6 +178,8 @@ impl Common {
                 | Field::ForwardedFor
                 | Field::ForwardedHost
                 | Field::ForwardedProto
+                | Field::Te
+                | Field::Upgrade
                 | Field::Hop
                 | Field::Other => {}
             }
@@ -158,6 +199,10 @@ impl Common {
                 closes = true;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
                 self.persistent = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                self.upgrade = true;
+            } else if option.eq_ignore_ascii_case(b"te") {
+                self.te = true;
             } else if !option.is_empty() {
                 self.names_fields = true;
             }
@@ -178,12 +223,30 @@ impl Common {
             return Ok(());
         }
         let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-        let token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
         let last = members(value).last().is_some_and(is_chunked);
         let once = members(value).filter(|coding| is_chunked(coding)).count() == 1;
-        let plain = members(value).all(|coding| !coding.is_empty() && coding.iter().all(token));
+        let plain = members(value).all(|coding| !coding.is_empty() && coding.iter().all(is_token));
         Err(if last && once && plain { Malformed::UnknownCoding } else { Malformed::TransferEncoding })
     }
+}
+
+/// Whether there is one Upgrade field, with one protocol that can be tunnelled. h2c cannot: requests would go by unseen,
+/// and RFC 9113 §3.1 has taken it back.
+fn upgrades(headers: &[Header<'_>]) -> bool {
+    let mut fields = headers.iter().filter(|header| Field::of(header.name) == Field::Upgrade);
+    let (Some(field), None) = (fields.next(), fields.next()) else { return false };
+    let part = |part: &[u8]| !part.is_empty() && part.iter().all(is_token);
+    let mut parts = field.value.splitn(2, |b| *b == b'/');
+    parts.all(part) && !field.value.eq_ignore_ascii_case(b"h2c")
+}
+
+fn welcomes_trailers(headers: &[Header<'_>]) -> bool {
+    let mut te = headers.iter().filter(|header| Field::of(header.name) == Field::Te);
+    te.any(|header| members(header.value).any(|member| member.eq_ignore_ascii_case(b"trailers")))
+}
+
+fn is_token(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b)
 }
 
 fn length(value: &[u8]) -> Result<u64, Malformed> {

@@ -17,10 +17,11 @@ mod malformed;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod trailer;
 
-pub use chunked::{Decoder, LAST_CHUNK, frame};
+pub use chunked::{Decoder, END, LAST_CHUNK, Part, frame};
 pub use cookie::{hide_cookie, set_cookie};
-pub use framing::{Body, RequestFacts, ResponseFacts};
+pub use framing::{Answering, Body, RequestFacts, ResponseFacts};
 pub use head::{Lines, MAX_LINES, Request, Response, Scan, Version};
 pub use malformed::Malformed;
 pub use rewrite::{Delivery, Origin, Toward, request as rewrite_request, response as rewrite_response};

@@ -49,7 +49,9 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
             | Field::ForwardedProto
             | Field::Hop
             | Field::Lookalike
+            | Field::Te
             | Field::TransferEncoding => false,
+            Field::Upgrade => facts.upgrade,
         };
         if !keep {
             runs.skip(request.headers, at);
@@ -71,16 +73,25 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
     if facts.body == Body::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
+    if facts.trailers {
+        out.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n");
+    }
+    if facts.upgrade {
+        out.extend_from_slice(b"Connection: upgrade\r\n");
+    }
     out.extend_from_slice(b"\r\n");
 }
 
-/// How a response's body is written to the client.
+/// How a body is written to whom it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Its bytes, delimited by Content-Length or by the end of the connection.
     Raw,
     /// In chunks.
-    Chunked,
+    Chunked {
+        /// Trailers are passed on.
+        trailers: bool,
+    },
 }
 
 /// The client that a response goes to.
@@ -93,12 +104,13 @@ pub struct Toward {
 }
 
 impl Toward {
-    /// How a body that arrives as `body` is delivered, and whether the connection lives on afterwards.
+    /// How the body is delivered, and whether the connection lives on afterwards.
     #[must_use]
-    pub fn deliver(self, body: Body) -> (Delivery, bool) {
-        match (body, self.version) {
+    pub fn deliver(self, facts: &ResponseFacts) -> (Delivery, bool) {
+        let chunked = Delivery::Chunked { trailers: !facts.names_fields };
+        match (facts.body, self.version) {
             (Body::Empty | Body::Length(_), _) => (Delivery::Raw, self.persistent),
-            (Body::Chunked | Body::UntilClose, Version::Http11) => (Delivery::Chunked, self.persistent),
+            (Body::Chunked | Body::UntilClose, Version::Http11) => (chunked, self.persistent),
             (Body::Chunked | Body::UntilClose, Version::Http10) => (Delivery::Raw, false),
         }
     }
@@ -111,7 +123,8 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
     for (at, header) in response.headers.iter().enumerate() {
         let keep = match Field::of(header.name) {
             Field::ContentLength => facts.keeps_length,
-            Field::Connection | Field::Hop | Field::Lookalike | Field::TransferEncoding => false,
+            Field::Connection | Field::Hop | Field::Lookalike | Field::Te | Field::TransferEncoding => false,
+            Field::Upgrade => facts.switches,
             Field::Expect
             | Field::ForwardedFor
             | Field::ForwardedHost
@@ -126,8 +139,8 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
     runs.finish();
     // An interim response says nothing about the connection (RFC 9110 §15.2).
     if response.status >= 200 {
-        let (delivery, persistent) = toward.deliver(facts.body);
-        if delivery == Delivery::Chunked {
+        let (delivery, persistent) = toward.deliver(facts);
+        if matches!(delivery, Delivery::Chunked { .. }) {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
         if !persistent {
@@ -135,6 +148,8 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
         } else if toward.version == Version::Http10 {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
         }
+    } else if facts.switches {
+        out.extend_from_slice(b"Connection: upgrade\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -25,7 +25,7 @@ fn answered(bytes: &str, to_head: bool, toward: Toward) -> Result<(Body, String)
     let range = Scan::response().find(bytes.as_bytes(), 4096)?.expect("a whole head");
     let mut lines = Lines::new();
     let response = Response::parse(&bytes.as_bytes()[range], &mut lines, 20)?;
-    let facts = response.facts(to_head)?;
+    let facts = response.facts(Answering { is_head: to_head, upgrade: false })?;
     let mut out = Vec::new();
     rewrite_response(&response, &facts, toward, &mut out);
     Ok((facts.body, String::from_utf8(out).expect("the input was text")))
@@ -53,7 +53,7 @@ fn one_empty_line_before_the_request_is_ignored() {
 #[test]
 fn fields_of_the_hop_end_here() {
     let head = "GET / HTTP/1.1\r\nConnection: keep-alive, X-Secret , upgrade\r\nKeep-Alive: timeout=5\r\n\
-                Host: h\r\nx-secret: 1\r\nTE: trailers\r\nUpgrade: websocket\r\nTrailer: x\r\n\
+                Host: h\r\nx-secret: 1\r\nTE: gzip\r\nUpgrade: h2c\r\n\
                 Proxy-Connection: keep-alive\r\nStays: 1\r\n\r\n";
     assert_eq!(forwarded(head), Ok(format!("GET / HTTP/1.1\r\nHost: h\r\nStays: 1\r\n{OURS}\r\n")));
 }
@@ -319,33 +319,33 @@ fn servers_are_held_to_the_same_rules() {
     }
 }
 
-/// Decodes `body` in pieces cut at `cuts`; the data and how many bytes were left over.
+/// Decodes `body` in pieces cut at `cuts`; data and trailers, whether that is all, and how many bytes were left over.
 fn decoded(body: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, bool, usize), Malformed> {
     let mut decoder = Decoder::default();
-    let (mut data, mut left, mut from) = (Vec::new(), 0, 0);
+    let (mut said, mut used) = (Vec::new(), 0);
     for to in cuts.iter().copied().chain([body.len()]) {
-        let to = to.clamp(from, body.len());
-        let mut piece = &body[from..to];
+        let to = to.clamp(used, body.len());
+        let mut piece = &body[used..to];
         while let Some(part) = decoder.next(&mut piece)? {
-            data.extend_from_slice(part);
+            let (Part::Data(bytes) | Part::Trailer(bytes)) = part;
+            said.extend_from_slice(bytes);
         }
-        left += piece.len();
-        from = to;
+        used = to - piece.len();
     }
-    Ok((data, decoder.is_done(), left))
+    Ok((said, decoder.is_done(), body.len() - used))
 }
 
 #[test]
 fn chunks_are_decoded() {
-    let body = b"5\r\nhello\r\n6;name=\"x\"\r\n world\r\n0\r\nTrailer: x\r\n\r\nGET";
-    assert_eq!(decoded(body, &[]), Ok((b"hello world".to_vec(), true, 3)));
+    let body = b"5\r\nhello\r\n6;name=\"x\"\r\n world\r\n0\r\nX: y\r\nHost: z\r\n\r\nGET";
+    assert_eq!(decoded(body, &[]), Ok((b"hello worldX: y\r\n".to_vec(), true, 3)));
     assert_eq!(decoded(b"00A\r\n0123456789\r\n000\r\n\r\n", &[]), Ok((b"0123456789".to_vec(), true, 0)));
     assert_eq!(decoded(b"5\r\nhel", &[]), Ok((b"hel".to_vec(), false, 0)));
 }
 
 #[test]
 fn malformed_chunks_are_refused() {
-    let table: [(&[u8], Malformed); 19] = [
+    let table: [(&[u8], Malformed); 24] = [
         (b"\r\n", Malformed::ChunkSize),
         (b";x\r\n", Malformed::ChunkSize),
         (b"x\r\n", Malformed::ChunkSize),
@@ -365,6 +365,11 @@ fn malformed_chunks_are_refused() {
         (b"0\r\n folded\r\n\r\n", Malformed::Trailer),
         (b"0\r\nA: 1\nB: 2\r\n\r\n", Malformed::Trailer),
         (b"0\r\n\n", Malformed::Trailer),
+        (b"0\r\nno colon\r\n\r\n", Malformed::Trailer),
+        (b"0\r\n: empty\r\n\r\n", Malformed::Trailer),
+        (b"0\r\nA : 1\r\n\r\n", Malformed::Trailer),
+        (b"0\r\nA: 1\r2\r\n\r\n", Malformed::Trailer),
+        (b"0\r\nA: \0\r\n\r\n", Malformed::Trailer),
     ];
     for (body, reason) in table {
         assert_eq!(decoded(body, &[]), Err(reason), "{:?}", String::from_utf8_lossy(body));
@@ -373,6 +378,57 @@ fn malformed_chunks_are_refused() {
     assert_eq!(decoded(&long, &[]), Err(Malformed::ChunkExtension));
     let long = [b"0\r\n".as_slice(), &b"A: 1\r\n".repeat(2049), b"\r\n"].concat();
     assert_eq!(decoded(&long, &[]), Err(Malformed::Trailer));
+}
+
+#[test]
+fn trailers_that_would_steer_the_message_end_here() {
+    for name in
+        ["Content-Length", "transfer-encoding", "Host", "Authorization", "Trailer", "X-Forwarded-For", "te"]
+    {
+        let body = format!("0\r\n{name}: 1\r\nGrpc-Status: 0\r\n\r\n");
+        assert_eq!(decoded(body.as_bytes(), &[]), Ok((b"Grpc-Status: 0\r\n".to_vec(), true, 0)), "{name}");
+    }
+}
+
+#[test]
+fn an_upgrade_is_passed_on_when_it_is_asked_for_properly() {
+    let asked =
+        |fields: &str| forwarded(&format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n")).expect("well-formed");
+    let websocket = asked("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n");
+    assert_eq!(
+        websocket,
+        format!("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n{OURS}Connection: upgrade\r\n\r\n")
+    );
+    for not in [
+        "Upgrade: websocket\r\n",
+        "Connection: Upgrade\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n",
+    ] {
+        assert!(!asked(not).to_ascii_lowercase().contains("upgrade"), "{not}");
+    }
+    assert_eq!(asked("Connection: TE\r\nTE: gzip, Trailers\r\n").matches("TE: trailers").count(), 1);
+    assert!(!asked("TE: trailers\r\n").contains("TE"));
+}
+
+#[test]
+fn only_who_asked_may_be_switched() {
+    let answer = |bytes: &str, upgrade| {
+        let mut lines = Lines::new();
+        let response = Response::parse(bytes.as_bytes(), &mut lines, 9)?;
+        let facts = response.facts(Answering { is_head: false, upgrade })?;
+        let mut out = Vec::new();
+        rewrite_response(&response, &facts, KEEP_11, &mut out);
+        Ok(String::from_utf8(out).expect("the input was text"))
+    };
+    let switched = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+    assert_eq!(answer(switched, true), Ok(switched.to_owned()));
+    assert_eq!(answer(switched, false), Err(Malformed::Switched));
+    assert_eq!(answer("HTTP/1.1 101 x\r\n\r\n", true), Err(Malformed::Switched));
+    let plain = "HTTP/1.1 200 OK\r\nUpgrade: h2\r\nContent-Length: 1\r\n\r\n";
+    assert_eq!(answer(plain, true), Ok("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n".to_owned()));
 }
 
 #[test]
@@ -451,7 +507,7 @@ proptest! {
     fn framed_data_decodes_to_itself(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8), cuts in cuts()) {
         let mut body = Vec::new();
         pieces.iter().for_each(|piece| frame(piece, &mut body));
-        body.extend_from_slice(LAST_CHUNK);
+        body.extend_from_slice(&[LAST_CHUNK, END].concat());
         prop_assert_eq!(decoded(&body, &cuts), Ok((pieces.concat(), true, 0)));
     }
 
@@ -477,6 +533,6 @@ proptest! {
         let _ = Scan::request().find(&bytes, 100);
         let (mut lines, mut more) = (Lines::new(), Lines::new());
         let _ = Request::parse(&bytes, &mut lines, 20).map(|request| request.facts());
-        let _ = Response::parse(&bytes, &mut more, 20).map(|response| response.facts(false));
+        let _ = Response::parse(&bytes, &mut more, 20).map(|response| response.facts(Answering::default()));
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Ended {
         /// The client's connection can take another request.
         persistent: bool,
     },
+    /// The server has switched to another protocol, and the client knows; what the server has said in it already.
+    Switched(Buffer),
     /// It was not.
     Failed(Failure),
 }
@@ -98,6 +100,8 @@ enum Phase {
     Head { interim: bool },
     /// Passing on an interim response.
     Interim,
+    /// Passing on that the server has switched to another protocol.
+    Switch,
     /// Passing on the final response.
     Body {
         /// What both connections can take afterwards.
@@ -178,11 +182,14 @@ impl<'x> Exchange<'x> {
                         return failed(if silent { Failure::Silent } else { Failure::CutShort });
                     }
                 }
-                Phase::Interim => {
+                Phase::Interim | Phase::Switch => {
                     let mut nothing = Buffer::default();
                     let flushed = self.download.poll_flush(cx, &mut nothing, self.client.stream, means);
                     if ready!(flushed).is_err() {
                         return failed(Failure::ClientGone);
+                    }
+                    if matches!(self.phase, Phase::Switch) {
+                        return Poll::Ready(Ended::Switched(std::mem::take(&mut self.answer)));
                     }
                     self.phase = Phase::Head { interim: true };
                     // An interim response is a sign of life: the wait for the final one begins again.
@@ -214,20 +221,24 @@ impl<'x> Exchange<'x> {
         let length = range.end;
         let mut lines = Lines::new();
         let response = Response::parse(&self.answer.data()[range], &mut lines, self.core.limits.headers)?;
-        let facts = response.facts(self.asked.is_head)?;
+        let facts = response.facts(self.asked.answering)?;
         let uploaded = self.upload == Upload::Done;
+        if facts.switches && !uploaded {
+            return Err(Malformed::Switched);
+        }
         let persistent = self.asked.persistent && uploaded && !self.core.is_draining();
         let toward = Toward { version: self.asked.version, persistent };
         let mut out = std::mem::take(&mut self.download).into_text(&self.core.buffers);
         // "A proxy MUST forward 1xx responses" (RFC 9110 §15.2), but not to a client that cannot know them.
-        let (interim, known) = (response.status < 200, toward.version == Version::Http11);
+        let switches = facts.switches;
+        let (interim, known) = (response.status < 200 && !switches, toward.version == Version::Http11);
         if !interim || known {
             rewrite_response(&response, &facts, toward, &mut out);
         }
         if let Some(server) = self.server.tell.filter(|_| !interim) {
             self.core.tell(&self.asked.choice, server, self.client.stream.is_secure(), &mut out);
         }
-        let (delivery, persistent) = toward.deliver(facts.body);
+        let (delivery, persistent) = toward.deliver(&facts);
         self.answer.consume(length);
         self.scan = Scan::response();
         self.download = Pipe::new(out, facts.body, delivery, None).once();
@@ -238,7 +249,11 @@ impl<'x> Exchange<'x> {
             self.core.counters.servers[self.server.id.0].request();
             self.core.counters.frontends[self.client.frontend].request();
             self.client.timer.set(self.core.patience.idle);
-            Phase::Body { reusable: facts.persistent && uploaded, persistent }
+            if switches {
+                Phase::Switch
+            } else {
+                Phase::Body { reusable: facts.persistent && uploaded, persistent }
+            }
         };
         Ok(true)
     }
@@ -253,7 +268,7 @@ impl<'x> Exchange<'x> {
             (Phase::Head { .. }, Upload::Going) if !self.asked.upload.is_blocked() => Failure::SlowBody,
             (Phase::Head { .. }, _) => Failure::Slow,
             (Phase::Body { .. }, _) if !self.download.is_blocked() => Failure::ServerBroke,
-            (Phase::Interim | Phase::Body { .. }, _) => Failure::ClientGone,
+            (Phase::Interim | Phase::Switch | Phase::Body { .. }, _) => Failure::ClientGone,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::buffer::{Buffer, Buffers};
 use super::bulk::{BULK, Bulk};
 use super::deadline::{Ticks, Timer};
 use super::stream::Stream;
-use crate::http::{self, Body, Decoder, Delivery, LAST_CHUNK, Malformed};
+use crate::http::{self, Body, Decoder, Delivery, END, LAST_CHUNK, Malformed, Part};
 
 /// Bytes of a body that are copied behind the head, so that one plain write takes both.
 const COPY: usize = 2048;
@@ -35,6 +35,8 @@ pub(super) struct Pipe {
     long: bool,
     /// It waits for the sink, not for the source.
     blocked: bool,
+    /// The last chunk is written, and trailers may follow.
+    trailing: bool,
 }
 
 /// What is still to come of a body.
@@ -95,6 +97,7 @@ impl Pipe {
             whole: true,
             long: false,
             blocked: false,
+            trailing: false,
         }
     }
 
@@ -300,13 +303,18 @@ impl Pipe {
     fn unchunk(&mut self, mut decoder: Decoder, buffer: &mut Buffer) -> Result<(), Broken> {
         self.clear();
         let mut rest = buffer.data();
-        while let Some(piece) = decoder.next(&mut rest).map_err(Broken::Malformed)? {
-            if let Some(allowance) = &mut self.allowance {
-                *allowance = allowance.checked_sub(piece.len() as u64).ok_or(Broken::TooLarge)?;
-            }
-            match self.delivery {
-                Delivery::Chunked => http::frame(piece, &mut self.out),
-                Delivery::Raw => self.out.extend_from_slice(piece),
+        while let Some(part) = decoder.next(&mut rest).map_err(Broken::Malformed)? {
+            match part {
+                Part::Data(piece) => {
+                    if let Some(allowance) = &mut self.allowance {
+                        *allowance = allowance.checked_sub(piece.len() as u64).ok_or(Broken::TooLarge)?;
+                    }
+                    match self.delivery {
+                        Delivery::Chunked { .. } => http::frame(piece, &mut self.out),
+                        Delivery::Raw => self.out.extend_from_slice(piece),
+                    }
+                }
+                Part::Trailer(line) => self.trailer(line),
             }
         }
         let used = buffer.len() - rest.len();
@@ -317,6 +325,17 @@ impl Pipe {
             self.body = Source::Chunked(decoder);
         }
         Ok(())
+    }
+
+    /// Passes a trailer on to whom it can be said.
+    fn trailer(&mut self, line: &[u8]) {
+        if self.delivery == (Delivery::Chunked { trailers: true }) {
+            if !self.trailing {
+                self.out.extend_from_slice(LAST_CHUNK);
+                self.trailing = true;
+            }
+            self.out.extend_from_slice(line);
+        }
     }
 
     /// Makes room for more, unless nothing was written yet.
@@ -338,8 +357,11 @@ impl Pipe {
     }
 
     fn finish(&mut self) {
-        if self.delivery == Delivery::Chunked {
-            self.out.extend_from_slice(LAST_CHUNK);
+        if matches!(self.delivery, Delivery::Chunked { .. }) {
+            if !self.trailing {
+                self.out.extend_from_slice(LAST_CHUNK);
+            }
+            self.out.extend_from_slice(END);
         }
         self.body = Source::Done;
     }

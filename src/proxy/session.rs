@@ -19,7 +19,8 @@ use super::problem::{Culprit, Problem};
 use super::reach::{Retry, reach};
 use super::redirect;
 use super::stream::Stream;
-use crate::http::{Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
+use super::tunnel::{Closed, Tunnel};
+use crate::http::{Answering, Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
 
 /// How long a connection that ends early is read on, so that the client gets to see the response: closing with
@@ -35,7 +36,7 @@ pub(super) struct Asked {
     pub(super) version: Version,
     /// The client wants the connection to live on.
     pub(super) persistent: bool,
-    pub(super) is_head: bool,
+    pub(super) answering: Answering,
     is_idempotent: bool,
     pub(super) choice: Choice,
     /// Where the client is sent instead, and with what status.
@@ -203,12 +204,11 @@ impl Session {
         let mut out = self.core.buffers.text();
         rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
         self.core.hide(&choice, &mut out);
-        let delivery = if facts.body == Body::Chunked { Delivery::Chunked } else { Delivery::Raw };
         Ok(Asked {
-            upload: Pipe::new(out, facts.body, delivery, limits.body),
+            upload: Pipe::new(out, facts.body, facts.delivery(), limits.body),
             version: request.version,
             persistent: facts.persistent,
-            is_head: facts.is_head,
+            answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade },
             is_idempotent: facts.is_idempotent,
             choice,
             elsewhere,
@@ -243,7 +243,7 @@ impl Session {
         }
         // The connection can go on only when the request's end is known to be behind us.
         let persistent = asked.persistent && asked.upload.is_taken() && problem.culprit() != Culprit::Client;
-        self.answer(&problem, persistent, asked.is_head).await
+        self.answer(&problem, persistent, asked.answering.is_head).await
     }
 
     /// Asks one server: over an idle connection first, and over a new one if that turns out to be stale.
@@ -271,6 +271,9 @@ impl Session {
                         Next::Linger
                     });
                 }
+                Ended::Switched(said) => {
+                    return Ok(self.tunnel(stream, said).await);
+                }
                 // The server closed an idle connection just when we used it: no fault of anyone.
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
                 Ended::Failed(Failure::ServerBroke) => {
@@ -295,6 +298,25 @@ impl Session {
         let ended = poll_fn(|cx| exchange.poll(cx)).await;
         exchange.release();
         ended
+    }
+
+    /// Passes on whatever client and server have agreed on, `said` by the server first.
+    async fn tunnel(&mut self, mut server: Stream, said: Buffer) -> Next {
+        let patience = self.core.patience.tunnel;
+        if let Some(lifetime) = self.core.patience.lifetime {
+            self.timer.bound(lifetime);
+        }
+        self.timer.set(patience);
+        let mut tunnel = Tunnel::new(std::mem::take(&mut self.buffer), said);
+        let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
+        let closed = poll_fn(|cx| tunnel.poll(cx, &mut self.stream, &mut server, means)).await;
+        tunnel.release(&self.core.buffers);
+        if closed == Closed::Whole {
+            return Next::Close;
+        }
+        // What broke off on one side must not look like an orderly end on the other.
+        server.abort();
+        Next::Abort
     }
 
     /// What an exchange that did not pass a whole response means for the request.
