@@ -35,6 +35,26 @@ fn answers_of_the_kernel() {
     assert!(each("netlink", netlink::netlink) >= 20);
 }
 
+#[test]
+fn heads() {
+    assert!(each("head", checks::head) >= 40);
+}
+
+#[test]
+fn framings() {
+    assert!(each("framing", checks::framing) >= 40);
+}
+
+#[test]
+fn rewrites() {
+    assert!(each("rewrite", checks::rewrite) >= 40);
+}
+
+#[test]
+fn chunks() {
+    assert!(each("chunked", checks::chunked) >= 40);
+}
+
 /// Runs `check` over every seed of a target and says how many there were.
 fn each(target: &str, check: fn(&[u8])) -> usize {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/fuzz/corpus").join(target);

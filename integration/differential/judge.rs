@@ -30,8 +30,6 @@ const ALL: u16 = (1 << 9) - 1;
 impl Reading {
     /// By the book.
     pub(crate) const STRICT: Self = Self(0);
-    /// What the recording server does: every line end, and the rest by the book.
-    pub(crate) const SERVER: Self = Self(BARE_LF);
 
     /// Every combination of leniencies.
     fn all() -> impl Iterator<Item = Self> {

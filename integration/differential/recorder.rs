@@ -57,7 +57,7 @@ fn record(mut stream: TcpStream, records: &Mutex<Vec<Vec<u8>>>, at: usize) {
         let whole = {
             let mut records = records.lock().expect("nobody panics with it");
             records[at].extend_from_slice(&bytes[..count]);
-            judge::read(&records[at], Reading::SERVER).whole > 0
+            judge::read(&records[at], Reading::STRICT).whole > 0
         };
         if whole && !answered {
             answered = true;

@@ -44,7 +44,7 @@ impl Did {
             line.push_str("closed");
         }
         for message in &self.forwarded {
-            if judge::read(message, Reading::SERVER).whole > 0 {
+            if judge::read(message, Reading::STRICT).whole > 0 {
                 let _ = write!(line, "  {}", normal(message, self.proxy));
             }
         }

@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use vipd::http::{
+    Answering, Body, Decoder, END, LAST_CHUNK, Lines, MAX_LINES, Malformed, Origin, Part, Request, Response,
+    Scan, Toward, Version as HttpVersion, frame, rewrite_request, rewrite_response,
+};
 use vipd::net::arp::{Form, gratuitous};
 use vipd::net::claim::Claim;
 use vipd::net::{arp_watch, ndp, ndp_watch};
@@ -10,6 +14,9 @@ use vipd::vrrp::wire::{self, Path};
 use vipd::vrrp::{
     Effect, Input, Machine, Params, Preempt, Priority, Role, Time, Version, Vrid, accept, accept_v6,
 };
+
+#[path = "../differential/judge.rs"]
+mod judge;
 
 /// A packet from the wire, header first: refused with a reason, or understood as it was meant. Whatever it says, a
 /// machine that hears it has at most one role and one deadline, and an Active never loses its addresses unless it
@@ -132,4 +139,134 @@ fn announced(message: &[u8; 32], source: Ipv6Addr) -> Vec<u8> {
     let all_nodes = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 1);
     let header = [0x86, 0xDD, 0x60, 0, 0, 0, 0, 32, 58, 255];
     [&[0; 12][..], &header, &source.octets(), &all_nodes.octets(), message].concat()
+}
+
+const LONGEST: usize = 8192;
+
+/// A head is found in the same place however its bytes arrive, and what is found is parsed or refused.
+pub(crate) fn head(bytes: &[u8]) {
+    for scan in [Scan::request, Scan::response] {
+        let whole = scan().find(bytes, LONGEST);
+        let step = bytes.first().map_or(1, |first| usize::from(first % 7) + 1);
+        let (mut growing, mut split) = (scan(), Ok(None));
+        for end in (0..bytes.len()).step_by(step).chain([bytes.len()]) {
+            split = growing.find(&bytes[..end], LONGEST);
+            if !matches!(split, Ok(None)) {
+                break;
+            }
+        }
+        assert_eq!(split, whole);
+        let Ok(Some(range)) = whole else { continue };
+        let (mut one, mut other) = (Lines::new(), Lines::new());
+        let _read_or_refused =
+            Request::parse(&bytes[range.clone()], &mut one, MAX_LINES).map(|it| it.facts().is_ok());
+        let _read_or_refused = Response::parse(&bytes[range], &mut other, MAX_LINES);
+    }
+}
+
+/// What the framing of an accepted head says is what its fields say: a length or chunks, never both, never guessed.
+pub(crate) fn framing(bytes: &[u8]) {
+    let names = |headers: &[httparse::Header<'_>], name: &str| {
+        headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name)).count()
+    };
+    let sound = |body: Body, headers: &[httparse::Header<'_>]| {
+        let (lengths, codings) = (names(headers, "content-length"), names(headers, "transfer-encoding"));
+        assert!(lengths + codings <= 1);
+        match body {
+            Body::Length(_) => assert_eq!((lengths, codings), (1, 0)),
+            Body::Chunked => assert_eq!((lengths, codings), (0, 1)),
+            Body::Empty | Body::UntilClose => {}
+        }
+    };
+    if let Ok(Some(range)) = Scan::request().find(bytes, LONGEST) {
+        let mut lines = Lines::new();
+        if let Ok(request) = Request::parse(&bytes[range], &mut lines, MAX_LINES)
+            && let Ok(facts) = request.facts()
+        {
+            sound(facts.body, request.headers);
+            assert_ne!(facts.body, Body::UntilClose);
+            assert!(facts.host.is_some() || request.version == HttpVersion::Http10);
+            assert!(!facts.upgrade || facts.body == Body::Empty);
+        }
+    }
+    let Ok(Some(range)) = Scan::response().find(bytes, LONGEST) else { return };
+    let mut lines = Lines::new();
+    let Ok(response) = Response::parse(&bytes[range], &mut lines, MAX_LINES) else { return };
+    for to in [(false, false), (true, false), (false, true)]
+        .map(|(is_head, upgrade)| Answering { is_head, upgrade })
+    {
+        let Ok(facts) = response.facts(to) else { continue };
+        sound(facts.body, response.headers);
+        assert!(!facts.switches || to.upgrade && response.status == 101);
+        assert!(!(to.is_head && facts.body != Body::Empty));
+    }
+}
+
+/// What is passed on is one message in every reading that a server may have of it, and the same one.
+pub(crate) fn rewrite(bytes: &[u8]) {
+    if let Ok(Some(range)) = Scan::request().find(bytes, LONGEST) {
+        let mut lines = Lines::new();
+        if let Ok(request) = Request::parse(&bytes[range], &mut lines, 100)
+            && let Ok(facts) = request.facts()
+        {
+            let mut out = Vec::new();
+            rewrite_request(&request, &facts, Origin { client: "192.0.2.7", host: "10.0.0.1:80" }, &mut out);
+            match facts.body {
+                Body::Length(length @ ..=64) => out.extend((0..length).map(|_| b'x')),
+                Body::Chunked => out.extend_from_slice(b"1\r\nx\r\n0\r\n\r\n"),
+                Body::Length(_) | Body::Empty | Body::UntilClose => {}
+            }
+            let objections = judge::objections(&out);
+            assert!(objections.is_empty(), "{:?}: {}", objections.first(), out.escape_ascii());
+        }
+    }
+    let Ok(Some(range)) = Scan::response().find(bytes, LONGEST) else { return };
+    let mut lines = Lines::new();
+    let Ok(response) = Response::parse(&bytes[range], &mut lines, 100) else { return };
+    let Ok(facts) = response.facts(Answering { is_head: false, upgrade: true }) else { return };
+    let mut out = Vec::new();
+    let toward = Toward { version: HttpVersion::Http11, persistent: true };
+    rewrite_response(&response, &facts, toward, &mut out);
+    assert_eq!(Scan::response().find(&out, LONGEST * 2), Ok(Some(0..out.len())));
+    let mut lines = Lines::new();
+    let again = Response::parse(&out, &mut lines, MAX_LINES).expect("it was well-formed before");
+    let again = again.facts(Answering { is_head: false, upgrade: true }).expect("it was sound before");
+    let until_close = facts.body == Body::UntilClose && again.body == Body::Chunked;
+    assert!(again.body == facts.body || until_close, "{facts:?} became {again:?}");
+}
+
+/// A chunked body has the same parts however it arrives, and the same data when it is framed anew.
+pub(crate) fn chunked(bytes: &[u8]) {
+    let whole = parts(bytes, bytes.len().max(1));
+    let step = bytes.first().map_or(1, |first| usize::from(first % 7) + 1);
+    match (parts(bytes, step), &whole) {
+        (Ok(split), Ok(whole)) => assert_eq!(&split, whole),
+        (split, whole) => assert_eq!(split.as_ref().err(), whole.as_ref().err()),
+    }
+    let Ok((data, trailers, done, _)) = whole else { return };
+    assert!(data.len() + trailers.len() <= bytes.len());
+    if !done {
+        return;
+    }
+    let mut again = Vec::new();
+    frame(&data, &mut again);
+    again.extend([LAST_CHUNK, &trailers, END].concat());
+    assert_eq!(parts(&again, again.len()), Ok((data, trailers, true, 0)));
+}
+
+/// Data, trailers, whether the body is over, and how many bytes are left, when `step` bytes arrive at a time.
+fn parts(bytes: &[u8], step: usize) -> Result<(Vec<u8>, Vec<u8>, bool, usize), Malformed> {
+    let mut decoder = Decoder::default();
+    let (mut data, mut trailers, mut used) = (Vec::new(), Vec::new(), 0);
+    for end in (0..bytes.len()).step_by(step).chain([bytes.len()]) {
+        let mut piece = &bytes[used.min(end)..end];
+        while let Some(part) = decoder.next(&mut piece)? {
+            match part {
+                Part::Data(bytes) => data.extend_from_slice(bytes),
+                Part::Trailer(line) => trailers.extend_from_slice(line),
+            }
+        }
+        used = end - piece.len();
+    }
+    Ok((data, trailers, decoder.is_done(), bytes.len() - used))
 }
