@@ -244,7 +244,8 @@ pub struct Limits {
     pub body: Option<u64>,
     /// From a request's first byte to the end of its head. Default 10 s.
     pub head_timeout: Duration,
-    /// Between requests on a connection, and between two reads of a body. Default 60 s.
+    /// Between requests on a connection, and between two reads of a body, of which a client sends at least 512 bytes
+    /// in this time. Default 60 s.
     pub idle_timeout: Duration,
     /// To connect to a server. Default 1 s.
     pub connect_timeout: Duration,

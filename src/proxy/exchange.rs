@@ -15,6 +15,9 @@ use crate::pool::{ServerId, Token};
 /// What a read for the head of a response takes at most: a head with a body of 16 KiB. Of a longer body the rest is for the
 /// kernel to move.
 const FIRST: usize = 20 * 1024;
+/// What a client must at least send of a body in `idle_timeout`, bytes. Less is no client but an attempt to hold a
+/// connection to a server (slow body, R-U-Dead-Yet).
+const SLOWEST: usize = 512;
 
 /// How an exchange ended.
 #[derive(Debug)]
@@ -146,7 +149,9 @@ impl<'x> Exchange<'x> {
     }
 
     fn upload(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
-        let means = means(self.core, self.client.timer);
+        // Once the server has answered, a conversation may be as slow as both of them like.
+        let pace = if self.is_answerable() { SLOWEST } else { 0 };
+        let means = Means { pace, ..means(self.core, self.client.timer) };
         let Client { buffer, stream, .. } = &mut self.client;
         match self.asked.upload.poll(cx, buffer, stream, self.server.stream, means) {
             Poll::Pending => return None,
@@ -278,5 +283,5 @@ fn failed(failure: Failure) -> Poll<Ended> {
 }
 
 fn means<'a>(core: &'a Core, timer: &'a Timer) -> Means<'a> {
-    Means { buffers: &core.buffers, timer, patience: core.patience.idle }
+    Means { buffers: &core.buffers, timer, patience: core.patience.idle, pace: 0 }
 }

@@ -37,6 +37,8 @@ pub(super) struct Pipe {
     blocked: bool,
     /// The last chunk is written, and trailers may follow.
     trailing: bool,
+    /// Bytes read since the timer was set.
+    moved: usize,
 }
 
 /// What is still to come of a body.
@@ -68,6 +70,8 @@ pub(super) struct Means<'a> {
     pub(super) timer: &'a Timer,
     /// How long either side may stand still.
     pub(super) patience: Ticks,
+    /// What has to be read in that time so that it does not count as standing still, bytes.
+    pub(super) pace: usize,
 }
 
 impl Default for Pipe {
@@ -98,6 +102,7 @@ impl Pipe {
             long: false,
             blocked: false,
             trailing: false,
+            moved: 0,
         }
     }
 
@@ -164,7 +169,11 @@ impl Pipe {
                 return Poll::Ready(Ok(()));
             }
             let count = ready!(self.poll_fill(cx, buffer, from, to, means)).map_err(|_| Broken::Source)?;
-            means.timer.set(means.patience);
+            self.moved += count;
+            if self.moved >= means.pace {
+                self.moved = 0;
+                means.timer.set(means.patience);
+            }
             if count == 0 {
                 self.end()?;
             }
@@ -212,12 +221,15 @@ impl Pipe {
     ) -> Poll<Result<(), Broken>> {
         while self.sent < self.out.len() || self.direct > 0 {
             let written = self.poll_write(cx, buffer.data(), to);
-            self.blocked = written.is_pending();
+            let stood = std::mem::replace(&mut self.blocked, written.is_pending());
             let written = match ready!(written) {
                 Ok(written) if written > 0 => written,
                 Ok(_) | Err(_) => return Poll::Ready(Err(Broken::Sink)),
             };
-            means.timer.set(means.patience);
+            // What the source has to keep pace with is not made up for by passing it on.
+            if stood || means.pace == 0 {
+                means.timer.set(means.patience);
+            }
             let of_out = written.min(self.out.len() - self.sent);
             self.sent += of_out;
             if written > of_out {

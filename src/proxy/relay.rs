@@ -31,7 +31,7 @@ pub(super) async fn serve(core: Rc<Core>, mut client: Stream, peer: SocketAddr, 
     }
     timer.set(core.patience.tunnel);
     let mut tunnel = Tunnel::new(Buffer::default(), Buffer::default());
-    let means = Means { buffers: &core.buffers, timer: &timer, patience: core.patience.tunnel };
+    let means = Means { buffers: &core.buffers, timer: &timer, patience: core.patience.tunnel, pace: 0 };
     let closed = poll_fn(|cx| tunnel.poll(cx, &mut client, &mut server, means)).await;
     tunnel.release(&core.buffers);
     // What broke off on one side must not look like an orderly end on the other.

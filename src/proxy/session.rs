@@ -308,7 +308,7 @@ impl Session {
         }
         self.timer.set(patience);
         let mut tunnel = Tunnel::new(std::mem::take(&mut self.buffer), said);
-        let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
+        let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience, pace: 0 };
         let closed = poll_fn(|cx| tunnel.poll(cx, &mut self.stream, &mut server, means)).await;
         tunnel.release(&self.core.buffers);
         if closed == Closed::Whole {
@@ -341,7 +341,9 @@ impl Session {
             Failure::BadBody(malformed) => Problem::Malformed(malformed),
             Failure::TooLarge => Problem::BodyTooLarge,
             Failure::SlowBody => Problem::BodyTimeout,
-            Failure::ServerBroke | Failure::ClientGone => return Ok(Next::Close),
+            Failure::ServerBroke => return Ok(Next::Close),
+            // What a client does not read would stay with the kernel for as long as the client likes.
+            Failure::ClientGone => return Ok(Next::Abort),
         };
         Err((problem, Retry::No))
     }
@@ -364,7 +366,7 @@ impl Session {
         let patience = self.core.patience.idle;
         self.timer.set(patience);
         let sent = poll_fn(|cx| {
-            let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience };
+            let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience, pace: 0 };
             match pipe.poll_flush(cx, &mut Buffer::default(), &mut self.stream, means) {
                 Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
                 Poll::Pending if self.timer.expired() => Poll::Ready(false),
@@ -374,7 +376,7 @@ impl Session {
         let sent = sent.await;
         pipe.release(&self.core.buffers);
         match (sent, persistent) {
-            (false, _) => Next::Close,
+            (false, _) => Next::Abort,
             (true, true) => Next::Request,
             (true, false) => Next::Linger,
         }
