@@ -240,9 +240,10 @@ impl Pipe {
         }
         loop {
             let drained = self.bulk.poll_drain(cx, to, &means.buffers.pipes);
-            self.blocked = drained.is_pending();
+            let stood = std::mem::replace(&mut self.blocked, drained.is_pending());
             match ready!(drained) {
-                Ok(true) => means.timer.set(means.patience),
+                Ok(true) if stood || means.pace == 0 => means.timer.set(means.patience),
+                Ok(true) => {}
                 Ok(false) => break,
                 Err(_) => return Poll::Ready(Err(Broken::Sink)),
             }
