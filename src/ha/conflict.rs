@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::event::{Alarm, Event};
 use crate::link::AlarmStatus;
 use crate::net::claim::Claim;
-use crate::vrrp::{AddressSet, Centis, Priority, Received, Role, Span, Time, Version, Vrid};
+use crate::vrrp::{AddressSet, Centis, Family, Priority, Received, Role, Span, Time, Version, Vrid};
 
 use super::alarm::{Alarms, HOLD};
 use super::contest::{self, Contest, Order};
@@ -94,6 +94,9 @@ impl Conflicts {
         let mut orders = Vec::new();
         match sight {
             Sight::Role(role) => self.enter(now, *role, &mut orders),
+            // Another router of the group that is about to be Active: the adverts decide, and one that announces before
+            // it advertises must not be talked over for good.
+            Sight::Claim(claim) if claim.mac == self.ours.vrid.mac(Family::of(claim.address)) => {}
             Sight::Claim(claim) => self.contest.handle(now, contest::Input::Claimed(*claim), &mut orders),
             Sight::Advert(advert, sender) => self.compare((now, wall_ms), advert, sender, events),
             Sight::Timer => {

@@ -159,6 +159,15 @@ impl Vrid {
     pub const fn get(self) -> u8 {
         self.0.get()
     }
+
+    /// The Virtual Router MAC Address of a family (RFC 9568 §7.3).
+    pub const fn mac(self, family: Family) -> [u8; 6] {
+        let family = match family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        [0, 0, 0x5E, 0, family, self.get()]
+    }
 }
 
 impl fmt::Display for Vrid {

@@ -72,6 +72,14 @@ impl Bench {
 }
 
 #[test]
+fn the_virtual_mac_of_the_router_is_no_strangers() {
+    let mut bench = Bench::active();
+    let of = |vrid: u8| Claim { address: IpAddr::V4(VIP), mac: [0, 0, 0x5E, 0, 1, vrid] };
+    assert_eq!(bench.see(5_000, &Sight::Claim(of(51))), Asks::default());
+    assert!(bench.see(5_001, &Sight::Claim(of(52))).defend);
+}
+
+#[test]
 fn a_duplicate_address_is_defended_raised_counted_and_cleared() {
     let mut bench = Bench::active();
     let defend = Asks { probe: false, defend: true };
