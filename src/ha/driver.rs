@@ -6,11 +6,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 
 use tokio::select;
 
-use crate::config::{Config, Router};
+use crate::config::Config;
 use crate::event::Event;
 use crate::link::{LagStatus, RouterStatus};
 use crate::net::clock::{self, Alarm};
@@ -23,13 +22,14 @@ use super::conflict::Sight;
 use super::instance::Instance;
 use super::lag::Lag;
 use super::lookout::Lookout;
+use super::offers::Offers;
 use super::pace::{Kind, Pacer, Packet};
 use super::perform::Hands;
 use super::place;
 use super::recorder::{Dump, Recorder};
 use super::refusing::Refusing;
 use super::scout::Found;
-use super::track::{self, DataPlane, Link};
+use super::track::{DataPlane, Link};
 use super::vip;
 use super::ways;
 
@@ -61,8 +61,7 @@ pub struct Ha {
     instances: Vec<Instance>,
     /// The routers of a VRID: one an interface.
     by_vrid: HashMap<Vrid, Vec<usize>>,
-    /// Every address that moves; never a source of adverts.
-    service: Vec<IpAddr>,
+    offers: Offers,
     hands: Hands,
     pacer: Pacer,
     watch: Watch,
@@ -97,7 +96,6 @@ impl Ha {
         let instances = config.routers.iter().zip(auths);
         let instances: Vec<_> =
             instances.map(|(router, auth)| Instance::new(&config, node, router, auth)).collect();
-        let addresses = config.routers.iter().flat_map(Router::places);
         let mut by_vrid: HashMap<_, Vec<_>> = HashMap::new();
         for (position, router) in config.routers.iter().enumerate() {
             by_vrid.entry(router.vrid).or_default().push(position);
@@ -106,7 +104,7 @@ impl Ha {
             by_vrid,
             recorder: Recorder::new(instances.iter().map(Instance::recorded).collect()),
             instances,
-            service: addresses.map(|(cidr, _)| cidr.address).collect(),
+            offers: Offers::new(&config, node),
             hands: Hands::open(&config, node)?,
             pacer: Pacer::default(),
             // Subscribed before the first look, so that no change falls between.
@@ -275,6 +273,7 @@ impl Ha {
     /// Looks at the interfaces and makes what is there what should be there.
     async fn look(&mut self) -> io::Result<()> {
         self.interfaces = self.hands.netlink.interfaces().await?;
+        self.offers.look(&self.interfaces);
         self.survey();
         self.evaluate_all().await;
         let there = vip::There::new(&self.interfaces);
@@ -329,8 +328,7 @@ impl Ha {
     /// What a router's interface offers, once the group is heard on it.
     fn joined_link(&self, position: usize) -> Result<Link, String> {
         let instance = &self.instances[position];
-        let preferred = self.config.nodes[self.node].address;
-        let link = track::link(&self.interfaces, &instance.router, preferred, &self.service)?;
+        let link = self.offers.link(&instance.router)?;
         let takes_part = instance.machine.role() != Role::Initialize;
         if !takes_part || instance.link != Some(link) {
             let name = &instance.router.interface;

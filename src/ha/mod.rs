@@ -16,6 +16,7 @@ mod heartbeat;
 mod instance;
 mod lag;
 mod lookout;
+mod offers;
 mod pace;
 mod paths;
 mod perform;

@@ -9,10 +9,11 @@ use crate::vrrp::auth::Auth;
 use crate::vrrp::{Dialect, Priority};
 
 use super::heartbeat::Heartbeat;
+use super::instance;
+use super::offers::Offers;
 use super::vip::{self, Removed};
 use super::ways;
 use super::wires::Wires;
-use super::{instance, track};
 
 /// What was taken off and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>
     let Some((config, node)) = config else {
         return Ok(Cleared { routes, addresses });
     };
-    let service: Vec<_> =
-        config.routers.iter().flat_map(Router::places).map(|(cidr, _)| cidr.address).collect();
+    let mut offers = Offers::new(config, node);
+    offers.look(&interfaces);
     let mut wires = Wires::open(&config.routers)?;
     let auths = auths.iter_mut().map(Option::as_mut).chain(std::iter::repeat_with(|| None));
     for (router, auth) in config.routers.iter().zip(auths) {
@@ -51,7 +52,7 @@ pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>
         if let Err(error) = tell_over_udp(config, node, router, auth.as_deref()) {
             tracing::warn!("{}: the peers were not told over UDP: {error}", router.name);
         }
-        let Ok(link) = track::link(&interfaces, router, config.nodes[node].address, &service) else {
+        let Ok(link) = offers.link(router) else {
             continue;
         };
         let peers = instance::peers(config, node, router);

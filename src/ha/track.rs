@@ -10,11 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::config::{Config, Frontend, Router};
 use crate::link::{PoolReport, Report, ServerState};
 use crate::net::arp::Mac;
-use crate::net::netlink::Interface;
 use crate::vrrp::{Family, Span, Time};
 
 use super::flap::Flaps;
-use super::wires::speaks;
 
 pub use trackers::{Finding, Standing};
 pub(crate) use trackers::{Trackers, adjusted};
@@ -227,60 +225,6 @@ impl Track {
         let verified = self.linked_since.is_some_and(|since| seen.is_some_and(|seen| seen >= since));
         (!verified).then(|| format!("pool {name}: not checked yet since this node came back"))
     }
-}
-
-/// What the interface of that name offers, or which fault it has. `preferred` is the node's own address, `service`
-/// every address that moves and is therefore no source of adverts.
-pub(crate) fn link(
-    interfaces: &[Interface],
-    router: &Router,
-    preferred: IpAddr,
-    service: &[IpAddr],
-) -> Result<Link, String> {
-    let name = &router.interface;
-    let found = interfaces.iter().find(|interface| interface.name == *name);
-    let interface = found.ok_or_else(|| format!("there is no interface {name}"))?;
-    if !interface.up {
-        return Err(format!("interface {name} is down: `ip link set {name} up`"));
-    }
-    if !interface.running {
-        return Err(format!("interface {name} has no carrier: is the cable in?"));
-    }
-    let mac = interface.mac.ok_or_else(|| format!("interface {name} is not an Ethernet"))?;
-    let mut link = Link { index: interface.index, mac, v4: None, v6: None };
-    if speaks(router, Family::V4) {
-        let source = source_v4(interface, preferred, service);
-        let missing = || format!("interface {name} has no IPv4 address to send adverts from");
-        link.v4 = Some(source.ok_or_else(missing)?);
-    }
-    if speaks(router, Family::V6) {
-        let missing =
-            || format!("interface {name} has no link-local IPv6 address to send adverts from, or not yet");
-        link.v6 = Some(source_v6(interface, service).ok_or_else(missing)?);
-    }
-    Ok(link)
-}
-
-fn source_v4(interface: &Interface, preferred: IpAddr, service: &[IpAddr]) -> Option<Ipv4Addr> {
-    let mut addresses = interface.addresses.iter().filter_map(|assigned| match assigned.cidr.address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    });
-    let own = |address: &Ipv4Addr| !service.contains(&IpAddr::V4(*address));
-    let preferred = addresses.clone().find(|address| preferred == *address).filter(own);
-    preferred.or_else(|| addresses.find(own))
-}
-
-/// "the IPv6 link-local address of the interface the packet is being sent from" (RFC 9568 §5.1.2.1).
-fn source_v6(interface: &Interface, service: &[IpAddr]) -> Option<Ipv6Addr> {
-    let usable = interface
-        .addresses
-        .iter()
-        .filter(|assigned| !assigned.tentative && !service.contains(&assigned.cidr.address));
-    usable.into_iter().find_map(|assigned| match assigned.cidr.address {
-        IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
-        IpAddr::V6(_) | IpAddr::V4(_) => None,
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::link::{PoolReport, Report, ServerReport, ServerState};
 use crate::net::netlink::{Assigned, Interface};
 use crate::vrrp::{Cidr, Span, Time};
 
-use super::{DataPlane, Link, Track, Trackers, Verdict, link};
+use super::{DataPlane, Link, Track, Trackers, Verdict};
+use crate::ha::offers::Offers;
 
 const CONFIG: &str = r#"
 [[node]]
@@ -160,8 +161,13 @@ fn interface(up: bool, running: bool, addresses: &[[u8; 4]]) -> Vec<Interface> {
 }
 
 fn offered(interfaces: &[Interface]) -> Result<Link, String> {
-    let preferred = IpAddr::from([10, 77, 0, 1]);
-    link(interfaces, &config().routers[0], preferred, &[IpAddr::from([10, 77, 0, 100])])
+    offered_by(&config(), interfaces)
+}
+
+fn offered_by(config: &Config, interfaces: &[Interface]) -> Result<Link, String> {
+    let mut offers = Offers::new(config, 0);
+    offers.look(interfaces);
+    offers.link(&config.routers[0])
 }
 
 #[test]
@@ -189,8 +195,7 @@ fn ipv6_adverts_come_from_a_link_local_address_that_is_ready() {
         .push(Cidr { address: Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0x64).into(), prefix: 64 });
     let link_local = Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1);
     let mut interfaces = interface(true, true, &[[10, 77, 0, 1]]);
-    let offered =
-        |interfaces: &[Interface]| link(interfaces, &config.routers[0], IpAddr::from([10, 77, 0, 1]), &[]);
+    let offered = |interfaces: &[Interface]| offered_by(&config, interfaces);
     interfaces[0].addresses.push(assigned(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1).into(), false));
     interfaces[0].addresses.push(assigned(link_local.into(), true));
     assert!(offered(&interfaces).expect_err("not ready").contains("no link-local IPv6 address"));
