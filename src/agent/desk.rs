@@ -20,6 +20,7 @@ use super::flight::{Archive, Flight};
 use super::handover::Handover;
 use super::hooks::{Hooks, Ran};
 use super::server::{Asked, Caller};
+use super::watchdog::Watchdog;
 
 /// Routers that the line for the service manager lists by name.
 const LISTED: usize = 8;
@@ -38,6 +39,7 @@ pub(crate) struct Desk {
     pub(crate) watchers: Vec<mpsc::Sender<Reply>>,
     pub(crate) handovers: Vec<Handover>,
     pub(crate) archive: Option<Archive>,
+    pub(crate) watchdog: Watchdog,
 }
 
 /// The signals that the agent listens to.
@@ -98,6 +100,7 @@ impl Desk {
             }
             self.settle_handovers().await?;
             self.tell();
+            self.watchdog.speak();
         }
     }
 
@@ -111,6 +114,7 @@ impl Desk {
             Some(asked) = self.asked.recv() => Ok(Happened::Asked(asked)),
             stop = self.signals.stop() => Ok(Happened::Stop(stop)),
             () = until(deadline) => Ok(Happened::Deadline),
+            () = self.watchdog.due() => Ok(Happened::Deadline),
         }
     }
 
@@ -192,7 +196,8 @@ impl Desk {
                 None => Ok(()),
             }
         };
-        let (stopped, ()) = join!(proxy, self.hooks.finish(&routers));
+        let hooks = self.hooks.finish(&routers);
+        let (stopped, ()) = self.watchdog.during(async { join!(proxy, hooks) }).await;
         stopped
     }
 

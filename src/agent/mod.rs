@@ -12,6 +12,7 @@ mod hooks;
 mod release;
 mod server;
 mod tuning;
+mod watchdog;
 
 use std::fmt;
 use std::io;
@@ -30,6 +31,7 @@ use child::{Keeper, Launch};
 use desk::{Desk, Signals};
 use flight::Archive;
 use hooks::Hooks;
+use watchdog::Watchdog;
 
 pub use crate::ha::Advice;
 pub use flight::Flight;
@@ -141,6 +143,7 @@ async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
         watchers: Vec::new(),
         handovers: Vec::new(),
         archive: state_dir.map(|dir| Archive::open(dir.join("flight"))).transpose().map_err(failed)?,
+        watchdog: Watchdog::from_environment(),
     };
     let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let ended = desk.run().await.map_err(failed);
