@@ -127,7 +127,7 @@ impl Desk {
     }
 
     async fn answer(&mut self, asked: Asked) -> io::Result<()> {
-        let Asked { request, from, reply } = asked;
+        let Asked { request, from, reply, turn: _turn } = asked;
         let answer = match request {
             Request::Status => Reply::Status(Box::new(self.status())),
             Request::Watch => {
