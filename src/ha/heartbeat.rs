@@ -33,8 +33,11 @@ use crate::vrrp::auth::{self, Auth, Binding};
 use crate::vrrp::wire::{self, Advert, Path};
 use crate::vrrp::{Accepted, Dialect, Expected, Priority, Received, Refusal, accept_heartbeat};
 
+use order::Order;
+
 use super::paths::Paths;
 
+mod order;
 pub(crate) mod sockets;
 
 /// One router's end of the path.
@@ -44,6 +47,7 @@ pub(crate) struct Heartbeat {
     group: Group,
     auth: Auth,
     pub(crate) paths: Paths,
+    pub(crate) order: Order,
     sent: u64,
 }
 
@@ -94,6 +98,7 @@ impl Heartbeat {
             group: Group::of(config, node),
             auth: main.for_heartbeat(),
             paths: Paths::new(path, clock::wall_ms()),
+            order: Order::default(),
             sent: 0,
         })
     }
@@ -145,6 +150,11 @@ impl Heartbeat {
             peers: Some(&[accepted.advert.source]),
         })?;
         accepted.is_authentic(clock::utc(), Some(&mut self.auth))
+    }
+
+    /// The sequence that was verified last from a node.
+    pub(crate) fn latest(&self, source: IpAddr) -> Option<auth::Sequence> {
+        self.auth.latest(source)
     }
 
     /// Whether the main path has to decide instead: priorities are equal, and this node advertises there from another

@@ -49,6 +49,9 @@ impl Ha {
         let instance = &mut self.instances[position];
         instance.heard_on(Which::Heartbeat, now, &advert, &mut self.events);
         instance.heard_over_udp(&advert, name);
+        if instance.is_overtaken(Which::Heartbeat, now, &advert) {
+            return Ok(());
+        }
         if instance.machine.role() != Role::Active || !instance.leaves_it_to_the_main_path(&advert) {
             self.feed(now, position, Input::Advert(advert)).await;
         }

@@ -59,6 +59,8 @@ impl Ha {
         let instance = &mut self.instances[position];
         instance.heard(&advert, node.map(|node| node.name.clone()));
         instance.heard_on(Which::Main, now, &advert, &mut self.events);
-        self.feed(now, position, Input::Advert(advert)).await;
+        if !instance.is_overtaken(Which::Main, now, &advert) {
+            self.feed(now, position, Input::Advert(advert)).await;
+        }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config;
 use crate::vrrp::auth::{Keys, Mode, Policy, Window};
-use crate::vrrp::{Version, auth::KeyId};
+use crate::vrrp::{Span, Time, Version, auth::KeyId};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const OTHER: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -167,4 +167,35 @@ fn a_router_without_one_has_none() {
     config.routers[0].heartbeat = None;
     let main = auth(KEY, Mode::Enforce);
     assert!(Heartbeat::new(&config, 0, &config.routers[0], Some(&main)).is_none());
+}
+
+#[test]
+fn a_heartbeat_that_a_resignation_on_the_main_path_overtook_says_nothing() {
+    let config = config();
+    let (mut lb1, mut lb2) = (end(&config, 0, KEY, Mode::Enforce), end(&config, 1, KEY, Mode::Enforce));
+    let [mut signs, mut verifies] = [0, 1].map(|_| auth(KEY, Mode::Enforce));
+    let at = |ms| Time::ZERO + Span::from_millis(ms);
+    let down = Span::from_millis(361);
+    let source: IpAddr = "10.77.0.1".parse().expect("an address");
+
+    let late = sent(&mut lb1, &config, 200).remove(0).1;
+    let binding = Binding { version: Version::V3, vrid: config.routers[0].vrid, source };
+    let trailer = signs.sign(clock::utc(), binding, &[0; 12]);
+    verifies.verify(clock::utc(), binding, &[0; 12], trailer).expect("believed");
+    let late = received(&mut lb2, &config, "192.168.9.1", &late).expect("believed");
+    let resigns = Received { priority: Priority::RESIGN, ..late };
+
+    let signed = verifies.latest(source);
+    assert!(!lb2.order.is_overtaken(at(0), &resigns, signed, down));
+    let overtaken = |lb2: &mut Heartbeat, ms, advert: &Received| {
+        let signed = lb2.latest(advert.source);
+        lb2.order.is_overtaken(at(ms), advert, signed, down)
+    };
+    assert!(overtaken(&mut lb2, 100, &late));
+    assert!(!overtaken(&mut lb2, 361, &late), "it does not count for ever");
+    let other = Received { source: "10.77.0.3".parse().expect("an address"), ..late };
+    assert!(!lb2.order.is_overtaken(at(100), &other, signed, down), "of nobody else");
+    let again = sent(&mut lb1, &config, 200).remove(0).1;
+    let again = received(&mut lb2, &config, "192.168.9.1", &again).expect("believed");
+    assert!(!overtaken(&mut lb2, 100, &again), "it competes again");
 }

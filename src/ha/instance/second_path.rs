@@ -24,6 +24,20 @@ impl Instance {
         heartbeat.paths.heard((now, clock::wall_ms()), which, spans, &self.router.name, events);
     }
 
+    /// Whether a resignation on the other path has overtaken a believed advert, so that it says nothing any more.
+    pub(crate) fn is_overtaken(&mut self, which: Which, now: Time, advert: &Received) -> bool {
+        // Heartbeats are adverts of the nodes' IPv4 addresses; the other family's have no second path.
+        let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| advert.source.is_ipv4()) else {
+            return false;
+        };
+        let signed = match which {
+            Which::Main => self.auth.as_ref().and_then(|auth| auth.latest(advert.source)),
+            Which::Heartbeat => heartbeat.latest(advert.source),
+        };
+        let down = active_down_interval(self.router.version, self.machine.priority(), advert.interval);
+        heartbeat.order.is_overtaken(now, advert, signed, down)
+    }
+
     /// Notes who was heard over UDP. How he speaks on the main path is heard there alone.
     pub(crate) fn heard_over_udp(&mut self, advert: &Received, name: Option<String>) {
         let known = self.peer.as_ref().filter(|peer| peer.name == name);

@@ -15,11 +15,12 @@ mod trailer;
 
 pub use key::{Key, KeyId, Keys, WrongLine};
 pub use policy::{Mode, Policy, Window};
-pub use sequence::Utc;
+pub use sequence::{Sequence, Utc};
 pub use trailer::Binding;
 
+use std::net::IpAddr;
+
 use replay::Replay;
-use sequence::Sequence;
 use trailer::Trailer;
 
 use crate::vrrp::Refusal;
@@ -83,6 +84,11 @@ impl Auth {
     /// What was believed so far.
     pub const fn seen(&self) -> Seen {
         self.seen
+    }
+
+    /// The highest sequence that was verified from a sender.
+    pub fn latest(&self, sender: IpAddr) -> Option<Sequence> {
+        self.replay.marks.iter().find(|(known, _)| *known == sender).map(|(_, mark)| *mark)
     }
 
     /// The trailer for an advert that goes out now; `None` when the mode does not sign. `pdu` is the whole advert

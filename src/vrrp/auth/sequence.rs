@@ -24,9 +24,9 @@ impl Utc {
     }
 }
 
-/// The sequence of one advert.
+/// The sequence of one advert. A node's are in the order in which it signed, whatever path they went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sequence(u64);
+pub struct Sequence(u64);
 
 impl Sequence {
     /// The first of a moment.
@@ -50,7 +50,7 @@ impl Sequence {
 
     /// "s1 is greater than s2" (RFC 1982 §3.2). The distance of exactly half the space, which the RFC leaves
     /// undefined, counts as not after: nothing that is in doubt is believed.
-    pub(super) const fn is_after(self, other: Self) -> bool {
+    pub const fn is_after(self, other: Self) -> bool {
         self.0.wrapping_sub(other.0).cast_signed() > 0
     }
 
