@@ -15,18 +15,23 @@ use super::machine;
 use super::render::problem::report;
 use super::setup;
 use super::terminal::{Style, say};
+use super::tls_files;
 
 /// Prints everything that is wrong, or that nothing is.
 pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failure> {
     let (file_name, text) = setup::read(global)?;
-    let (config, mut problems, outline, key_files) = match config::parse(&file_name, &text) {
-        Ok(parsed) => (Some(parsed.config), parsed.warnings, parsed.outline, parsed.key_files),
-        Err(errors) => (None, errors.problems, *errors.outline, Vec::new()),
+    let (config, mut problems, outline, files) = match config::parse(&file_name, &text) {
+        Ok(parsed) => {
+            (Some(parsed.config), parsed.warnings, parsed.outline, (parsed.key_files, parsed.tls_files))
+        }
+        Err(errors) => (None, errors.problems, *errors.outline, Default::default()),
     };
+    let (key_files, tls_files) = files;
     let identified = machine::identify(&outline, global);
     if identified.is_ok() {
         problems.extend(missing_interfaces(&outline, &machine::interfaces()));
         problems.extend(config.iter().flat_map(|config| keys::problems(config, &key_files)));
+        problems.extend(config.iter().flat_map(|config| tls_files::problems(config, &tls_files)));
         problems.extend(unfit_programs(&outline));
         problems.extend(config.iter().flat_map(|config| settings_in_the_way(config, &outline)));
         problems.sort_by_key(|problem| problem.place.start);

@@ -21,6 +21,7 @@ mod run;
 mod setup;
 mod status;
 mod terminal;
+mod tls_files;
 
 use std::process::ExitCode;
 

@@ -69,13 +69,7 @@ pub(super) fn lint(auth: &Auth, problems: &mut Problems<'_>) {
 }
 
 fn key_file(text: &str) -> Result<PathBuf, Wrong> {
-    let path = PathBuf::from(text);
-    let odd = |c: char| !c.is_ascii_graphic() && !c.is_alphanumeric() && c != ' ';
-    if !path.is_absolute() || text.ends_with('/') || text.contains(odd) {
-        return Err(Wrong::new(format!("`{}` is not the full path of a file", text.escape_debug()))
-            .help("write it from the root: \"/etc/vipd/keys\""));
-    }
-    Ok(path)
+    value::full_path(text).map_err(|wrong| wrong.help("write it from the root: \"/etc/vipd/keys\""))
 }
 
 fn active(value: &DeValue<'_>) -> Result<KeyId, Wrong> {

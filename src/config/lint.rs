@@ -17,6 +17,7 @@ use super::quantity::duration_text;
 use super::raw::{File, Node};
 use super::request_route;
 use super::resolve::repeated;
+use super::tls;
 use super::track;
 
 /// Records what is probably not meant.
@@ -39,6 +40,9 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
         checks(pool, problems);
         balance::lint(pool, problems);
         servers(file, pool, problems);
+        if let Some(Some(tls)) = &pool.tls {
+            tls::lint(tls, problems);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod settings;
 mod show;
 mod sysctl;
 mod table;
+mod tls;
 mod track;
 mod valid;
 mod value;
@@ -48,6 +49,7 @@ pub use request_route::{Pattern, Redirect, RequestRoute};
 pub use routes::Route;
 pub use show::show;
 pub use sysctl::Sysctl;
+pub use tls::{ClientAuth, FrontendTls, KeyPair, PoolTls, TlsFile, TlsSettings, TlsVersion, Verify};
 pub use track::{Command, Hook, Pace, Tracked, Tracker};
 pub use valid::{
     Auth, Config, Frontend, Garp, Limits, Mode, Node, Pool, ProxySettings, Router, Server, Transport,
@@ -72,9 +74,9 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
     let outline = file.outline();
     if problems.none() {
         lint::lint(&file, &mut problems);
-        let key_files = file.key_files();
+        let (key_files, tls_files) = (file.key_files(), file.tls_files());
         if let Some(config) = resolve::config(file) {
-            return Ok(Parsed { config, warnings: problems.finish(), outline, key_files });
+            return Ok(Parsed { config, warnings: problems.finish(), outline, key_files, tls_files });
         }
     }
     let (file_name, text) = (file_name.to_owned(), text.to_owned());

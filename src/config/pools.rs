@@ -12,6 +12,7 @@ use super::checks::{Check, CheckKind, read};
 use super::passive::{self, Passive};
 use super::problem::{Problems, Program};
 use super::table::{Field, Table};
+use super::tls::{self, PoolTls};
 use super::track::Command;
 use super::value::{self, of_text};
 
@@ -28,6 +29,8 @@ pub(super) struct Pool {
     /// `None` when it is wrong, `Some(None)` when clients do not stay.
     pub(super) sticky: Option<Option<String>>,
     pub(super) slow_start: Option<Field<Duration>>,
+    /// `None` when it is wrong, `Some(None)` when its servers speak plain.
+    pub(super) tls: Option<Option<tls::Read<PoolTls>>>,
 }
 
 /// One of its servers.
@@ -57,8 +60,9 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let servers = servers.iter().filter_map(|value| server(value, table.problems)).collect();
     let sticky = table.or("sticky", None, balance::sticky);
     let slow_start = table.optional("slow_start", value::duration);
+    let tls = tls::pool(table.entry("tls"), table.problems);
     table.finish();
-    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start })
+    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {

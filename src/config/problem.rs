@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::tls::TlsFile;
 use super::track::Command;
 use super::valid::Config;
 
@@ -69,6 +70,8 @@ pub struct Parsed {
     pub outline: Outline,
     /// Where the key file of each router that has one is named, in the order of the file.
     pub key_files: Vec<Range<usize>>,
+    /// The files of TLS, and where each is named.
+    pub tls_files: Vec<(TlsFile, Range<usize>)>,
 }
 
 /// What a file says about machines, as far as it could be read, for whoever compares it with a real one.

@@ -23,6 +23,7 @@ use super::routes;
 use super::settings;
 use super::sysctl::{self, Sysctl};
 use super::table::{Field, Table};
+use super::tls::{self, FrontendTls, TlsFile, TlsSettings};
 use super::track::read::Item;
 use super::track::{self, Hook};
 use super::valid::{Garp, Limits, Mode, ProxySettings, Transport};
@@ -36,6 +37,7 @@ pub(super) struct File {
     pub(super) pools: Vec<Pool>,
     pub(super) proxy: Option<ProxySettings>,
     pub(super) limits: Option<Limits>,
+    pub(super) tls: Option<tls::Read<TlsSettings>>,
 }
 
 /// A `[[node]]`.
@@ -85,6 +87,8 @@ pub(super) struct Frontend {
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) redirect: Option<Field<Option<Redirect>>>,
     pub(super) defer_accept: Option<Field<bool>>,
+    /// `None` when it is wrong, `Some(None)` when it speaks plain.
+    pub(super) tls: Option<Option<tls::Read<FrontendTls>>>,
 }
 
 /// Reads the tree, as much of it as can be read.
@@ -96,6 +100,7 @@ pub(super) fn read(tree: &DeTable<'_>, problems: &mut Problems<'_>) -> File {
     let pools = top.tables("pool");
     let proxy = top.entry("proxy");
     let limits = top.entry("limits");
+    let tls = top.entry("tls");
     top.later("admin");
     top.finish();
     absent(tree, problems);
@@ -106,6 +111,7 @@ pub(super) fn read(tree: &DeTable<'_>, problems: &mut Problems<'_>) -> File {
         pools: pools.iter().filter_map(|value| pools::pool(value, problems)).collect(),
         proxy: settings::proxy(proxy, problems),
         limits: settings::limits(limits, problems),
+        tls: tls::settings(tls, problems),
     }
 }
 
@@ -198,10 +204,11 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         // Wrong, which has been said.
         None => true,
     };
+    let mode = table.or("mode", Mode::Http, value::mode);
     let frontend = Frontend {
         name: table.required("name", "name = \"web\"", value::name),
         bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
-        mode: table.or("mode", Mode::Http, value::mode),
+        mode,
         pool: if redirects {
             table.optional("pool", value::name)
         } else {
@@ -210,6 +217,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         routes: request_route::routes(&mut table),
         redirect,
         defer_accept: table.optional("defer_accept", value::switch),
+        tls: tls::frontend(table.entry("tls"), mode, table.problems),
     };
     table.finish();
     Some(frontend)
@@ -226,6 +234,15 @@ impl File {
     fn checks(&self) -> impl Iterator<Item = Program> {
         let user = self.proxy.as_ref().map(|proxy| proxy.user.as_str());
         self.pools.iter().filter_map(move |pool| pools::program(pool.check.as_ref()?.as_ref()?, user?))
+    }
+
+    /// The files of TLS, and where they are named.
+    pub(super) fn tls_files(&self) -> Vec<(TlsFile, Range<usize>)> {
+        let frontends = self.frontends.iter().filter_map(|frontend| frontend.tls.as_ref()?.as_ref());
+        let pools = self.pools.iter().filter_map(|pool| pool.tls.as_ref()?.as_ref());
+        let frontends = frontends.flat_map(|tls| &tls.files);
+        let shared = self.tls.iter().flat_map(|tls| &tls.files);
+        frontends.chain(pools.flat_map(|tls| &tls.files)).chain(shared).cloned().collect()
     }
 
     /// What the file says about machines.

@@ -244,6 +244,7 @@ pub(super) fn config(file: File) -> Option<valid::Config> {
         pools: file.pools.into_iter().map(valid_pool).collect::<Option<_>>()?,
         proxy: file.proxy?,
         limits: file.limits?,
+        tls: file.tls?.valid,
     })
 }
 
@@ -308,6 +309,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
             Some(given) => *given.get_ref(),
             None => frontend.mode? == valid::Mode::Http,
         },
+        tls: frontend.tls.as_ref()?.as_ref().map(|tls| tls.valid.clone()),
     })
 }
 
@@ -321,6 +323,7 @@ fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
         servers: pool.servers.into_iter().map(valid_server).collect::<Option<_>>()?,
         sticky: pool.sticky?,
         slow_start: plain(pool.slow_start?).unwrap_or_default(),
+        tls: pool.tls?.map(|tls| tls.valid),
     })
 }
 

@@ -10,7 +10,7 @@ use super::quantity::{duration_text, size_text};
 use super::request_route;
 use super::routes;
 use super::valid::{Auth, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
-use super::{checks, passive, track};
+use super::{checks, passive, tls, track};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -75,7 +75,11 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         }
         writeln!(out, "route = {}", request_route::show(&frontend.routes, name))?;
         writeln!(out, "redirect = {}", request_route::show_redirect(frontend.redirect))?;
-        writeln!(out, "defer_accept = {}\n", frontend.defer_accept)?;
+        writeln!(out, "defer_accept = {}", frontend.defer_accept)?;
+        if let Some(tls) = &frontend.tls {
+            writeln!(out, "tls  = {}", tls::show::frontend(tls))?;
+        }
+        writeln!(out)?;
     }
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;
@@ -86,6 +90,9 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         let sticky = sticky.map_or("\"off\"".to_owned(), |name| format!("{{ cookie = \"{name}\" }}"));
         writeln!(out, "sticky = {sticky}\nslow_start = \"{}\"", duration_text(pool.slow_start))?;
         write!(out, "{}", passive::show(pool.passive.as_ref(), pool.panic))?;
+        if let Some(tls) = &pool.tls {
+            writeln!(out, "tls = {}", tls::show::pool(tls))?;
+        }
         writeln!(out, "server  = [")?;
         for server in &pool.servers {
             let (name, address, weight) = (&server.name, server.address, server.weight);
@@ -97,7 +104,8 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "]\n")?;
     }
     proxy(&config.proxy, out)?;
-    limits(&config.limits, out)
+    limits(&config.limits, out)?;
+    write!(out, "\n{}", tls::show::settings(&config.tls))
 }
 
 fn write_node(node: &Node, out: &mut String) -> std::fmt::Result {

@@ -15,6 +15,7 @@ use super::placed::Elsewhere;
 use super::request_route::{Redirect, RequestRoute};
 use super::routes::Route;
 use super::sysctl::Sysctl;
+use super::tls::{FrontendTls, PoolTls, TlsSettings};
 use super::track::{Hook, Tracker};
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
@@ -35,6 +36,8 @@ pub struct Config {
     pub proxy: ProxySettings,
     /// Bounds that keep a client from using up the proxy.
     pub limits: Limits,
+    /// What everything that speaks TLS shares.
+    pub tls: TlsSettings,
 }
 
 /// A `[[node]]`: one machine of the group.
@@ -162,6 +165,8 @@ pub struct Frontend {
     /// Clients are accepted when they have said something. Default: true for [`Mode::Http`], false for [`Mode::Tcp`],
     /// where the server may speak first.
     pub defer_accept: bool,
+    /// How it speaks TLS. Default not at all.
+    pub tls: Option<FrontendTls>,
 }
 
 impl Default for Frontend {
@@ -175,6 +180,7 @@ impl Default for Frontend {
             routes: Vec::new(),
             redirect: None,
             defer_accept: true,
+            tls: None,
         }
     }
 }
@@ -205,6 +211,8 @@ pub struct Pool {
     pub sticky: Option<String>,
     /// How long a server takes to its full share after it came back. Default zero: at once.
     pub slow_start: Duration,
+    /// How its servers are spoken to in TLS. Default not at all.
+    pub tls: Option<PoolTls>,
 }
 
 /// One application server of a pool.

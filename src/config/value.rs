@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -269,6 +270,16 @@ fn status_range(value: &DeValue<'_>) -> Result<(u16, u16), Wrong> {
         (Ok(low), Ok(high)) if 100 <= low && low <= high && high <= 599 => Ok((low, high)),
         _ => Err(wrong(&text)),
     }
+}
+
+/// The full path of a file.
+pub(super) fn full_path(text: &str) -> Result<PathBuf, Wrong> {
+    let path = PathBuf::from(text);
+    let odd = |c: char| !c.is_ascii_graphic() && !c.is_alphanumeric() && c != ' ';
+    if !path.is_absolute() || text.ends_with('/') || text.contains(odd) {
+        return Err(Wrong::new(format!("`{}` is not the full path of a file", text.escape_debug())));
+    }
+    Ok(path)
 }
 
 /// Any string.

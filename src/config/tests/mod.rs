@@ -10,6 +10,7 @@ mod random;
 mod request_route;
 mod routes;
 mod sample;
+mod tls;
 mod track;
 mod values;
 mod warnings;

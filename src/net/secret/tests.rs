@@ -62,7 +62,7 @@ fn what_is_no_text_of_ours_is_refused() {
     let long = vec![b'#'; 70_000];
     assert_eq!(refused(&place.file(&long, 0o600)), "FILE is longer than 65536 bytes: is it the right file?");
     let binary = place.file(&[0xFF, 0xFE], 0o600);
-    assert_eq!(refused(&binary), "FILE is not text: write `ID HEX`, one key a line");
+    assert_eq!(refused(&binary), "FILE is not text: is it the right file?");
     let fifo = place.0.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("made");
     assert_eq!(refused(&fifo), "FILE is not a file");
