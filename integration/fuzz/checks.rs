@@ -210,7 +210,12 @@ pub(crate) fn rewrite(bytes: &[u8]) {
             && let Ok(facts) = request.facts()
         {
             let mut out = Vec::new();
-            rewrite_request(&request, &facts, Origin { client: "192.0.2.7", host: "10.0.0.1:80" }, &mut out);
+            rewrite_request(
+                &request,
+                &facts,
+                Origin { client: "192.0.2.7", host: "10.0.0.1:80", secure: false },
+                &mut out,
+            );
             match facts.body {
                 Body::Length(length @ ..=64) => out.extend((0..length).map(|_| b'x')),
                 Body::Chunked => out.extend_from_slice(b"1\r\nx\r\n0\r\n\r\n"),

@@ -18,6 +18,8 @@ pub(crate) fn proxy(global: &Global) -> Result<(), Failure> {
 fn failure(error: &control::Error) -> Failure {
     let exit = match error {
         control::Error::Privilege(_) => Exit::Privilege,
+        control::Error::Tls(why) if why.kind() == ErrorKind::PermissionDenied => Exit::Privilege,
+        control::Error::Tls(_) => Exit::Config,
         control::Error::Start(why) if why.kind() == ErrorKind::PermissionDenied => Exit::Privilege,
         control::Error::Start(_) | control::Error::Kernel(_) => Exit::Failed,
     };

@@ -17,6 +17,7 @@ mod client;
 mod desk;
 mod publish;
 mod task;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -48,6 +49,8 @@ pub enum Error {
     Privilege(privilege::Error),
     /// A frontend's address could not be listened on, or a core could not be started.
     Start(io::Error),
+    /// A file of TLS cannot be used.
+    Tls(io::Error),
     /// The kernel refused what every process may have: a runtime, a signal handler.
     Kernel(io::Error),
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Error {
         match self {
             Self::Privilege(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::Kernel(error) => write!(f, "cannot start the control thread: {error}"),
         }
     }
@@ -71,6 +75,8 @@ impl std::error::Error for Error {}
 /// When it cannot start. Once it listens, only a signal ends it.
 pub fn run(options: Options) -> Result<(), Error> {
     let Options { config, node, runtime_dir } = options;
+    // Before the rights are gone: keys are root's.
+    let (store, tls) = tls::Store::open(&config).map_err(Error::Tls)?;
     if !step_down(&config)? {
         tracing::warn!("the agent that started this proxy is gone; nothing to do");
         return Ok(());
@@ -80,11 +86,16 @@ pub fn run(options: Options) -> Result<(), Error> {
         let signals = task::Signals::new().map_err(Error::Kernel)?;
         let desk = desk::Desk::new(&config, clock::now(), clock::wall_ms());
         let publisher = publish::Publisher::new(&config, &desk);
-        let proxy = proxy::start(settings(&config), publisher.snapshot()).map_err(Error::Start)?;
+        let proxy = proxy::start_with(settings(&config), publisher.snapshot(), &tls).map_err(Error::Start)?;
+        store.try_again();
         let node = config.nodes.get(node).map_or("?", |node| node.name.as_str());
         tracing::info!("{node}: the proxy listens on every address of every frontend");
-        task::run(&config, task::Parts { desk, publisher, proxy, signals }, runtime_dir.join(AGENT_SOCK))
-            .await;
+        task::run(
+            &config,
+            task::Parts { desk, publisher, proxy, signals, store },
+            runtime_dir.join(AGENT_SOCK),
+        )
+        .await;
         Ok(())
     })
 }

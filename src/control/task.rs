@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::client;
 use super::desk::{Desk, Effects, Input};
 use super::publish::Publisher;
+use super::tls::{self, Store};
 use crate::check::{self, Seen};
 use crate::config::Config;
 use crate::net::clock;
@@ -20,16 +22,21 @@ pub(super) struct Parts {
     pub(super) publisher: Publisher,
     pub(super) proxy: Proxy,
     pub(super) signals: Signals,
+    /// The certificates and their files.
+    pub(super) store: Store,
 }
 
 /// Serves until a signal comes, then lets the running exchanges finish, up to `proxy.grace` or a second signal.
 pub(super) async fn run(config: &Config, parts: Parts, agent_sock: PathBuf) {
-    let Parts { desk, publisher, proxy, mut signals } = parts;
+    let Parts { desk, publisher, proxy, mut signals, store } = parts;
     let stats = proxy.stats();
     let (reports, latest) = watch::channel(desk.report(clock::now(), &stats));
     let (seen, observations) = mpsc::channel(OBSERVATIONS);
     tokio::spawn(async move { client::run(&agent_sock, latest).await });
     tokio::spawn(check::run(check::targets(config), seen));
+    if store.is_needed() {
+        tokio::spawn(look_after(store));
+    }
 
     let effects = Effects::default();
     let mut task = Task { desk, publisher, proxy: Some(proxy), stats, reports, observations, effects };
@@ -54,6 +61,16 @@ const OBSERVATIONS: usize = 1_024;
 /// The checks end with their receiver and never before. If a bug ends them, nobody knows any more which server is
 /// alive: then the process ends as well, and the agent starts another.
 const CHECKS_RUN: &str = "the checks run for as long as the desk";
+
+/// Looks at the files of TLS for as long as the process runs.
+async fn look_after(mut store: Store) {
+    let mut clock = tokio::time::interval(tls::LOOK);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        store.look();
+    }
+}
 
 struct Task {
     desk: Desk,

@@ -15,6 +15,8 @@ pub struct Origin<'a> {
     pub client: &'a str,
     /// The Host for clients that sent none: the address they connected to.
     pub host: &'a str,
+    /// Whether the client spoke TLS.
+    pub secure: bool,
 }
 
 /// Appends to `out` the head that a server gets for `request`: HTTP/1.1 in origin form, ready for the body in the
@@ -66,7 +68,8 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
         earlier_hops(request.headers, out);
     }
     out.extend_from_slice(origin.client.as_bytes());
-    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\n");
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http");
+    out.extend_from_slice(if origin.secure { b"s\r\n" } else { b"\r\n" });
     if let Some(host) = facts.host {
         field(out, "X-Forwarded-Host: ", host);
     }

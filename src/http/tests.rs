@@ -13,7 +13,12 @@ fn forwarded(bytes: &str) -> Result<String, Malformed> {
     let request = Request::parse(&bytes.as_bytes()[range], &mut lines, 20)?;
     let facts = request.facts()?;
     let mut out = Vec::new();
-    rewrite_request(&request, &facts, Origin { client: "192.0.2.7", host: "10.0.0.1:80" }, &mut out);
+    rewrite_request(
+        &request,
+        &facts,
+        Origin { client: "192.0.2.7", host: "10.0.0.1:80", secure: false },
+        &mut out,
+    );
     Ok(String::from_utf8(out).expect("the input was text"))
 }
 
@@ -520,7 +525,7 @@ proptest! {
         let Ok(request) = Request::parse(&bytes[range], &mut lines, 20) else { return Ok(()) };
         let Ok(facts) = request.facts() else { return Ok(()) };
         let mut out = Vec::new();
-        rewrite_request(&request, &facts, Origin { client: "::1", host: "h" }, &mut out);
+        rewrite_request(&request, &facts, Origin { client: "::1", host: "h", secure: false }, &mut out);
         prop_assert_eq!(Scan::request().find(&out, 4096), Ok(Some(0..out.len())));
         let mut lines = Lines::new();
         let again = Request::parse(&out, &mut lines, 40).expect("well-formed again");

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
+use rustls::ServerConfig;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -20,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::buffer::Buffers;
 use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
+use super::handshake::{self, ToServers};
 use super::problem::Problem;
 use super::reach::is_exhaustion;
 use super::relay;
@@ -61,6 +63,8 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) counters: Arc<Counters>,
     pub(super) listeners: Vec<(Door, TcpListener)>,
+    /// By pool.
+    pub(super) to_servers: Vec<Option<ToServers>>,
 }
 
 /// Where clients come in.
@@ -78,6 +82,8 @@ pub(super) struct Door {
     pub(super) redirect: Option<Redirect>,
     /// Its address in text: the Host for clients that send none.
     pub(super) host: String,
+    /// The TLS that is spoken, as it is now.
+    pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
 }
 
 impl Door {
@@ -90,6 +96,7 @@ impl Door {
             pool: *pool,
             redirect: *redirect,
             host: address.to_string(),
+            tls: None,
         }
     }
 }
@@ -114,6 +121,7 @@ pub(super) struct Core {
     pub(super) upstreams: Upstreams,
     pub(super) counters: Arc<Counters>,
     pub(super) dice: Dice,
+    to_servers: Vec<Option<ToServers>>,
     shared: Arc<Shared>,
     news: Arc<Notify>,
     pools: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
@@ -153,7 +161,7 @@ pub(super) fn run(parts: Parts, ready: Sender<io::Result<()>>) {
 
 impl Core {
     fn open(parts: Parts) -> io::Result<Rc<Self>> {
-        let Parts { shared, news, pools, limits, counters, listeners } = parts;
+        let Parts { shared, news, pools, limits, counters, listeners, to_servers } = parts;
         let core = Rc::new(Self {
             patience: Patience {
                 head: Ticks::new(limits.head_timeout),
@@ -168,6 +176,7 @@ impl Core {
             upstreams: Upstreams::new(counters.servers.len()),
             counters,
             dice: Dice::new(),
+            to_servers,
             limits,
             shared,
             news,
@@ -221,6 +230,14 @@ impl Core {
             return;
         }
         let (stream, door) = (Stream::accepted(tcp), Rc::clone(door));
+        if let Some(tls) = door.tls.clone() {
+            // A handshake is more work than the client's request: when there are too many, there is none.
+            if full {
+                return relay::turn_away(self, stream, peer, &door);
+            }
+            tokio::task::spawn_local(handshake::serve(guest, stream, tls, peer, door));
+            return;
+        }
         match (door.mode, full) {
             (Mode::Http, _) => {
                 let mut session = Session::new(guest, stream, peer, door);
@@ -304,6 +321,18 @@ impl Core {
         if self.may_log() {
             let culprit = problem.culprit();
             tracing::debug!(client = %peer, status = problem.status(), ?culprit, "refused: {problem}");
+        }
+    }
+
+    /// How the servers of a pool are spoken to in TLS.
+    pub(super) fn to_servers(&self, pool: usize) -> Option<&ToServers> {
+        self.to_servers.get(pool)?.as_ref()
+    }
+
+    /// Logs a client whose handshake came to nothing.
+    pub(super) fn log_handshake(&self, peer: SocketAddr, door: &Door, why: &dyn std::fmt::Display) {
+        if self.may_log() {
+            tracing::debug!(client = %peer, address = door.host, "no TLS with the client: {why}");
         }
     }
 

@@ -17,11 +17,13 @@ mod choose;
 mod core;
 mod deadline;
 mod exchange;
+mod handshake;
 mod pipe;
 mod problem;
 mod reach;
 mod redirect;
 mod relay;
+mod secured;
 mod session;
 mod stats;
 mod stream;
@@ -43,6 +45,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::core::{Door, Parts, Shared};
+pub use self::handshake::{Tls, ToServers};
 use self::stats::Counters;
 pub use self::stats::{Count, Stats};
 use crate::config::{Frontend, Limits};
@@ -84,8 +87,16 @@ struct Thread {
 /// # Errors
 /// The address that cannot be listened on with what to do, or a thread that cannot be started. Nothing is left open.
 pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Proxy> {
+    start_with(settings, pools, &Tls::default())
+}
+
+/// As [`start`], with frontends and pools that speak TLS.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(settings: Settings, pools: Arc<ArcSwap<Snapshot>>, tls: &Tls) -> io::Result<Proxy> {
     allow_files(&settings);
-    let (mut proxy, listeners) = open(&settings)?;
+    let (mut proxy, listeners) = open(&settings, tls)?;
     let (ready, opened) = mpsc::channel();
     for (at, listeners) in listeners.into_iter().enumerate() {
         let (alive, ended) = mpsc::channel();
@@ -98,6 +109,7 @@ pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Pr
             limits: settings.limits.clone(),
             counters: Arc::clone(&counters),
             listeners,
+            to_servers: tls.pools.clone(),
         };
         let ready = ready.clone();
         let run = move || {
@@ -123,7 +135,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 type Listeners = Vec<(Door, std::net::TcpListener)>;
 
 /// Binds on the caller's thread, so that errors come from one place.
-fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
+fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut cores: Vec<Listeners> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
     for (frontend, settings) in settings.frontends.iter().enumerate() {
@@ -135,7 +147,8 @@ fn open(settings: &Settings) -> io::Result<(Proxy, Vec<Listeners>)> {
             for core in &mut cores {
                 let listener = net::listen::listen(address, defer)?;
                 address = listener.local_addr()?;
-                core.push((Door::new(frontend, settings, address), listener));
+                let tls = tls.frontends.get(frontend).cloned().flatten();
+                core.push((Door { tls, ..Door::new(frontend, settings, address) }, listener));
             }
             bound.push(address);
         }

@@ -17,6 +17,8 @@ pub(super) enum Culprit {
 pub(super) enum Problem {
     /// The request's head or chunks are malformed or too large.
     Malformed(Malformed),
+    /// The client speaks plain where TLS is spoken.
+    PlainHttp,
     /// The head did not come in time.
     HeadTimeout,
     /// The body did not come in time.
@@ -33,6 +35,8 @@ pub(super) enum Problem {
     Unreachable { server: String, error: io::Error },
     /// No server could be connected to in time; this is the last one.
     ConnectTimeout { server: String },
+    /// No handshake of TLS came about with the last server that could be connected to.
+    Unsecured { server: String, why: String },
     /// The server closed without a response.
     Unanswered { server: String },
     /// The server's response is malformed.
@@ -52,10 +56,14 @@ impl Problem {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Malformed(malformed) => malformed.status(),
+            Self::PlainHttp => 400,
             Self::HeadTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::NoServer | Self::Full | Self::Exhausted(_) => 503,
-            Self::Unreachable { .. } | Self::Unanswered { .. } | Self::BadResponse { .. } => 502,
+            Self::Unreachable { .. }
+            | Self::Unsecured { .. }
+            | Self::Unanswered { .. }
+            | Self::BadResponse { .. } => 502,
             Self::ConnectTimeout { .. } | Self::ResponseTimeout { .. } => 504,
         }
     }
@@ -63,13 +71,16 @@ impl Problem {
     /// Whose fault it is.
     pub(super) fn culprit(&self) -> Culprit {
         match self {
-            Self::Malformed(_) | Self::HeadTimeout | Self::BodyTimeout | Self::BodyTooLarge => {
-                Culprit::Client
-            }
+            Self::Malformed(_)
+            | Self::PlainHttp
+            | Self::HeadTimeout
+            | Self::BodyTimeout
+            | Self::BodyTooLarge => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
             Self::NoServer
             | Self::Unreachable { .. }
             | Self::ConnectTimeout { .. }
+            | Self::Unsecured { .. }
             | Self::Unanswered { .. }
             | Self::BadResponse { .. }
             | Self::ResponseTimeout { .. } => Culprit::Server,
@@ -114,6 +125,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(malformed) => malformed.fmt(f),
+            Self::PlainHttp => f.write_str("plain HTTP was sent to a port of HTTPS"),
             Self::HeadTimeout => f.write_str("the head of the request did not arrive in time"),
             Self::BodyTimeout => f.write_str("the body of the request did not arrive in time"),
             Self::BodyTooLarge => f.write_str("the body of the request is too large"),
@@ -124,6 +136,7 @@ impl fmt::Display for Problem {
                 write!(f, "{server} cannot be connected to: {}", error.kind())
             }
             Self::ConnectTimeout { server } => write!(f, "{server} did not accept the connection in time"),
+            Self::Unsecured { server, why } => write!(f, "no TLS with {server}: {why}"),
             Self::Unanswered { server } => write!(f, "{server} closed the connection without a response"),
             Self::BadResponse { server, malformed } => {
                 write!(f, "malformed response from {server}: {malformed}")

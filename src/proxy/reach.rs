@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::core::Core;
 use super::deadline::Timer;
+use super::handshake;
 use super::problem::Problem;
 use super::stream::Stream;
 use super::upstream;
@@ -27,7 +28,7 @@ pub(super) async fn reach(
 ) -> Result<Stream, (Problem, Retry)> {
     let patience = core.limits.idle_timeout.max(core.limits.tunnel_timeout);
     let connected = upstream::connect(address, timer, core.patience.connect, patience).await;
-    connected.map_err(|error| {
+    let connected = connected.map_err(|error| {
         if is_exhaustion(&error) {
             return (Problem::Exhausted(error), Retry::No);
         }
@@ -39,6 +40,13 @@ pub(super) async fn reach(
             Problem::Unreachable { server, error }
         };
         (problem, Retry::NextServer)
+    });
+    let stream = connected?;
+    let Some(tls) = core.to_servers(pool) else { return Ok(stream) };
+    // In the time that is left for connecting.
+    Box::pin(handshake::with_server(timer, stream, tls, address)).await.map_err(|broken| {
+        core.counters.servers[id.0].error();
+        (handshake::unshaken(core.name(pool, id), broken), Retry::NextServer)
     })
 }
 

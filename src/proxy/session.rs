@@ -101,8 +101,13 @@ impl Session {
 
     /// Tells the client that there are too many already. What it sends is not read as a request.
     pub(super) async fn turn_away(&mut self) {
+        self.refuse(&Problem::Full).await;
+    }
+
+    /// Answers with a problem before anything is read as a request.
+    pub(super) async fn refuse(&mut self, problem: &Problem) {
         self.wake_by_timer().await;
-        self.answer(&Problem::Full, false, false).await;
+        self.answer(problem, false, false).await;
         self.linger().await;
         self.buffer.release(&self.core.buffers);
     }
@@ -202,7 +207,8 @@ impl Session {
         });
         let choice = choice.unwrap_or_default();
         let mut out = self.core.buffers.text();
-        rewrite_request(&request, &facts, Origin { client: &self.address, host: &self.door.host }, &mut out);
+        let (host, secure) = (&self.door.host, self.stream.is_secure());
+        rewrite_request(&request, &facts, Origin { client: &self.address, host, secure }, &mut out);
         self.core.hide(&choice, &mut out);
         Ok(Asked {
             upload: Pipe::new(out, facts.body, facts.delivery(), limits.body),

@@ -19,6 +19,8 @@ pub struct Stats {
     pub servers: Vec<Count>,
     /// In the order of the settings.
     pub frontends: Vec<Count>,
+    /// Handshakes of TLS that came to nothing, by frontend.
+    pub handshakes_failed: Vec<u64>,
     /// Client connections open now.
     pub connections: u64,
 }
@@ -30,6 +32,10 @@ impl Stats {
         for core in cores {
             add(&mut stats.servers, &core.servers);
             add(&mut stats.frontends, &core.frontends);
+            stats.handshakes_failed.resize(core.frontends.len(), 0);
+            for (sum, counter) in stats.handshakes_failed.iter_mut().zip(&core.frontends) {
+                *sum += counter.handshakes_failed.load(Ordering::Relaxed);
+            }
         }
         stats
     }
@@ -63,9 +69,14 @@ impl Counters {
 pub(super) struct Counter {
     requests: AtomicU64,
     errors: AtomicU64,
+    handshakes_failed: AtomicU64,
 }
 
 impl Counter {
+    pub(super) fn handshake_failed(&self) {
+        bump(&self.handshakes_failed);
+    }
+
     pub(super) fn request(&self) {
         bump(&self.requests);
     }

@@ -15,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::secured::Secured;
 use crate::net::splice::Pipe;
 
 /// A connection.
@@ -25,7 +26,9 @@ pub(super) enum Stream {
     Lazy(net::TcpStream),
     /// TCP and nothing else.
     Plain(TcpStream),
-    /// The reactor could not take it.
+    /// TLS over one of the others.
+    Secured(Box<Secured>),
+    /// None any more, or one that the reactor could not take.
     Lost,
 }
 
@@ -39,6 +42,7 @@ impl Stream {
     pub(super) const fn is_secure(&self) -> bool {
         match self {
             Self::Lazy(_) | Self::Plain(_) | Self::Lost => false,
+            Self::Secured(_) => true,
         }
     }
 
@@ -52,6 +56,7 @@ impl Stream {
             // Not try_read: poll_read forgets the readiness after a short read and so saves a read that finds
             // nothing.
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
+            Self::Secured(tls) => tls.poll_read(cx, room),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -63,6 +68,7 @@ impl Stream {
         }
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Secured(tls) => tls.poll_write(cx, data),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -78,6 +84,7 @@ impl Stream {
         }
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Self::Secured(tls) => tls.poll_write_vectored(cx, data),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -86,6 +93,7 @@ impl Stream {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Secured(tls) => tls.poll_flush(cx),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Ok(())),
         }
     }
@@ -95,6 +103,7 @@ impl Stream {
         match self {
             Self::Lazy(tcp) => Poll::Ready(tcp.shutdown(net::Shutdown::Write)),
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Secured(tls) => tls.poll_shutdown(cx),
             Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -103,7 +112,7 @@ impl Stream {
     pub(super) fn is_bare(&self) -> bool {
         match self {
             Self::Lazy(_) | Self::Plain(_) => true,
-            Self::Lost => false,
+            Self::Secured(_) | Self::Lost => false,
         }
     }
 
@@ -144,20 +153,27 @@ impl Stream {
 
     /// Whether nothing has come that was not read: neither bytes nor the other side's close. Without news from the
     /// kernel this is no system call.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         let read = match self {
             Self::Lazy(tcp) => tcp.peek(&mut [0]),
             Self::Plain(tcp) => tcp.try_read(&mut [0]),
+            Self::Secured(tls) => return tls.is_quiet(),
             Self::Lost => return false,
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Closes so that the other side cannot take what it got for the whole: with RST instead of FIN.
-    pub(super) fn abort(self) {
-        let socket = match &self {
-            Self::Lazy(tcp) => SockRef::from(tcp),
-            Self::Plain(tcp) => SockRef::from(tcp),
+    pub(super) fn abort(mut self) {
+        self.set_abort();
+    }
+
+    /// When it is dropped, it closes as [`Stream::abort`] does.
+    pub(super) fn set_abort(&mut self) {
+        let socket = match self {
+            Self::Lazy(tcp) => SockRef::from(&*tcp),
+            Self::Plain(tcp) => SockRef::from(&*tcp),
+            Self::Secured(tls) => return tls.set_abort(),
             Self::Lost => return,
         };
         // If the kernel cannot, the connection closes all the same.
@@ -181,7 +197,7 @@ impl Stream {
     pub(super) fn watch(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Self::Lost) {
             Self::Lazy(tcp) => *self = Self::Plain(TcpStream::from_std(tcp)?),
-            other @ (Self::Plain(_) | Self::Lost) => *self = other,
+            other @ (Self::Plain(_) | Self::Secured(_) | Self::Lost) => *self = other,
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Upstreams {
         let mut idle = self.idle.borrow_mut();
         let idle = idle.get_mut(server.0)?;
         while idle.last().is_some_and(|idle| idle.since >= since) {
-            if let Some(idle) = idle.pop()
+            if let Some(mut idle) = idle.pop()
                 && idle.address == address
                 && idle.stream.is_quiet()
             {
@@ -69,7 +69,7 @@ impl Upstreams {
     /// Drops what was last used before tick `since` or what its server has closed.
     pub(super) fn sweep(&self, since: u64) {
         for idle in self.idle.borrow_mut().iter_mut() {
-            idle.retain(|idle| idle.since >= since && idle.stream.is_quiet());
+            idle.retain_mut(|idle| idle.since >= since && idle.stream.is_quiet());
         }
     }
 }

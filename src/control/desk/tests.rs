@@ -254,7 +254,7 @@ fn counters_reach_the_report_by_identity_and_order() {
     let bench = Bench::new();
     let count = |requests| Count { requests, errors: requests / 10 };
     let servers = (1..=4).map(|nth| count(nth * 100)).collect();
-    let stats = Stats { servers, frontends: vec![count(50), count(60)], connections: 9 };
+    let stats = Stats { servers, frontends: vec![count(50), count(60)], connections: 9, ..Stats::default() };
     let report = bench.desk.report(NOW, &stats);
     assert_eq!(report.connections, 9);
     assert_eq!((report.pools[0].servers[2].requests, report.pools[0].servers[2].errors), (300, 30));
