@@ -8,7 +8,8 @@
 //! HAProxy with splice.
 //!
 //! `VIPD_BENCH_ROUNDS` (6), `VIPD_BENCH_SECONDS` a turn (3), `VIPD_BENCH_CONNECTIONS` (64), `VIPD_BENCH_CASES` (`small`;
-//! also `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
+//! also `tls` for small ones in TLS, `handshake` for a full handshake and one request per connection, `resume` for the
+//! same with resumed sessions, `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
 //! fresh processes only, is the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once). Takes nginx, haproxy,
 //! wrk and taskset, and two processors.
 
@@ -79,6 +80,16 @@ struct Case {
     path: &'static str,
     headers: &'static [&'static str],
     connections: usize,
+    scheme: Scheme,
+}
+
+/// How the client speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+    /// In TLS, one connection after the other, and each resumes the session of the first (`openssl s_time`).
+    Resumed,
 }
 
 const CLOSE: &[&str] = &["Connection: close"];
@@ -105,19 +116,62 @@ impl Case {
             None => (name, connections),
         };
         let (path, headers): (_, &[&str]) = match work {
-            "small" => ("/small", &[]),
+            "small" | "tls" | "resume" => ("/small", &[]),
+            "handshake" => ("/small", CLOSE),
             "headers" => ("/small", BROWSER),
             "close" => ("/small", CLOSE),
             "16k" => ("/16k", &[]),
             "64k" => ("/64k", &[]),
             "1m" => ("/1m", &[]),
-            _ => return Err(Failure(format!("no case {work}: small, headers, close, 16k, 64k, 1m, idle"))),
+            _ => {
+                return Err(Failure(format!(
+                    "no case {work}: small, headers, close, tls, handshake, resume, 16k, 64k, 1m, idle"
+                )));
+            }
         };
-        Ok(Self { name: work.into(), path, headers, connections })
+        let scheme = match work {
+            "tls" | "handshake" => Scheme::Https,
+            "resume" => Scheme::Resumed,
+            _ => Scheme::Http,
+        };
+        Ok(Self { name: work.into(), path, headers, connections, scheme })
+    }
+
+    /// `openssl s_time`, and the word before the number of its connections.
+    fn resume(&self, stack: &Stack, seconds: usize) -> Result<(f64, String), Failure> {
+        let mut s_time = Command::new("taskset");
+        s_time.args(["-c", "1", "openssl", "s_time", "-reuse", "-www", self.path]);
+        let said =
+            s_time.args(["-connect", &stack.secure.to_string(), "-time", &seconds.to_string()]).output();
+        let said = said.map_err(|error| Failure(format!("openssl: {error}")))?;
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        let counted =
+            text.lines().find_map(|line| line.split_once(" connections in ")?.0.trim().parse().ok());
+        // It prints an `r` for each session that was resumed, a `t` or `*` for one that was not.
+        let marks = |mark: char| text.lines().map(|line| line.matches(mark).count()).max().unwrap_or(0);
+        let count: f64 = counted.unwrap_or(0.0);
+        if marks('r') * 2 < marks('t') + marks('*') {
+            return Err(Failure(format!("{}: sessions are not resumed:\n{text}", stack.name)));
+        }
+        Ok((count, text))
     }
 
     fn measure(&self, stack: &Stack, seconds: usize) -> Result<Sample, Failure> {
         let before = stack.cpu()?;
+        let (requests, text) = match self.scheme {
+            Scheme::Resumed => self.resume(stack, seconds)?,
+            Scheme::Http | Scheme::Https => self.load(stack, seconds)?,
+        };
+        let used = stack.cpu()? - before;
+        if requests <= 0.0 {
+            return Err(Failure(format!("{}: nothing was counted:\n{text}", stack.name)));
+        }
+        let seconds = f64::from(u32::try_from(seconds).map_err(|_| Failure("too many seconds".into()))?);
+        Ok(Sample { micros: used * 1e6 / requests, rate: requests / seconds })
+    }
+
+    /// wrk; how many requests it counted, and what it said.
+    fn load(&self, stack: &Stack, seconds: usize) -> Result<(f64, String), Failure> {
         let mut wrk = Command::new("taskset");
         // A machine that is busy with something else is no error.
         wrk.args([
@@ -133,9 +187,11 @@ impl Case {
         for header in self.headers {
             wrk.args(["-H", header]);
         }
-        let said = wrk.arg(format!("http://{}{}", stack.address, self.path)).output();
-        let said = said.map_err(|error| Failure(format!("wrk: {error}")))?;
-        let used = stack.cpu()? - before;
+        let url = match self.scheme {
+            Scheme::Http => format!("http://{}{}", stack.address, self.path),
+            Scheme::Https | Scheme::Resumed => format!("https://{}{}", stack.secure, self.path),
+        };
+        let said = wrk.arg(url).output().map_err(|error| Failure(format!("wrk: {error}")))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         if text.contains("Non-2xx") || text.contains("Socket errors") {
             return Err(Failure(format!("{}: wrk met errors:\n{text}", stack.name)));
@@ -144,11 +200,7 @@ impl Case {
             let (count, _) = line.trim().split_once(" requests in ")?;
             count.parse().ok()
         });
-        let requests = requests.filter(|count| *count > 0.0);
-        let requests =
-            requests.ok_or_else(|| Failure(format!("{}: wrk counted nothing:\n{text}", stack.name)))?;
-        let seconds = f64::from(u32::try_from(seconds).map_err(|_| Failure("too many seconds".into()))?);
-        Ok(Sample { micros: used * 1e6 / requests, rate: requests / seconds })
+        Ok((requests.unwrap_or(0.0), text))
     }
 }
 

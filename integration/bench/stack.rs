@@ -1,7 +1,9 @@
 //! The processes of the proxy bench: two application servers, and three proxies in front of them.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -9,14 +11,21 @@ use std::time::Duration;
 use std::{env, fmt, fs, io, thread};
 
 use arc_swap::ArcSwap;
+use rcgen::{CertificateParams, KeyPair};
 use vipd::config::{Frontend, Limits};
+use vipd::net::secret::Circle;
+use vipd::net::tls::files;
+use vipd::net::tls::server::{self, Terms};
+use vipd::net::tls::tickets::Keys;
 use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
-use vipd::proxy::{self, Settings};
+use vipd::proxy::{self, Settings, Tls};
 
 use crate::proc_file;
 
 /// Set for the process that is the proxy under test: the servers, separated by commas.
 pub(crate) const AS_PROXY: &str = "VIPD_BENCH_AS_PROXY";
+/// And the file with its certificate and key.
+const AS_SITE: &str = "VIPD_BENCH_AS_SITE";
 
 /// Why there is no figure.
 #[derive(Debug)]
@@ -84,6 +93,8 @@ impl Drop for Dir {
 pub(crate) struct Apps {
     addresses: [SocketAddr; 2],
     _servers: Vec<Process>,
+    /// A certificate and its key, in one file.
+    site: String,
     dir: Dir,
 }
 
@@ -93,6 +104,7 @@ impl Apps {
         for (name, size) in [("small", 13), ("16k", 16 << 10), ("64k", 64 << 10), ("1m", 1 << 20)] {
             dir.write(&format!("bodies/{name}"), &vec![b'x'; size])?;
         }
+        let site = site(&dir)?;
         let addresses = [free()?, free()?];
         let mut servers = Vec::new();
         for address in addresses {
@@ -103,7 +115,7 @@ impl Apps {
             servers.push(nginx(&dir, "1", address, &http)?);
             answers(address)?;
         }
-        Ok(Self { addresses, _servers: servers, dir })
+        Ok(Self { addresses, _servers: servers, site, dir })
     }
 }
 
@@ -118,6 +130,8 @@ pub(crate) enum Tuned {
 pub(crate) struct Stack {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
+    /// The same in TLS.
+    pub(crate) secure: SocketAddr,
     process: Process,
 }
 
@@ -127,19 +141,25 @@ impl Stack {
         let program = env::current_exe()?;
         let servers = apps.addresses.map(|address| address.to_string()).join(",");
         let mut process = Process::start("0", &[&program.to_string_lossy()], |command| {
-            command.env(AS_PROXY, servers).stdin(Stdio::piped()).stdout(Stdio::piped());
+            command
+                .env(AS_PROXY, servers)
+                .env(AS_SITE, &apps.site)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped());
         })?;
         let mut line = String::new();
         let said = process.0.stdout.take().map(BufReader::new);
         said.map_or(Ok(0), |mut said| said.read_line(&mut line))?;
-        let address =
-            line.trim().parse().map_err(|_| Failure(format!("vipd said {line:?}, not its address")))?;
-        Ok(Self { name: "vipd", address, process })
+        let mut addresses = line.split_whitespace().map(str::parse);
+        let (Some(Ok(address)), Some(Ok(secure))) = (addresses.next(), addresses.next()) else {
+            return Err(Failure(format!("vipd said {line:?}, not its addresses")));
+        };
+        Ok(Self { name: "vipd", address, secure, process })
     }
 
     /// HAProxy as a two-page tutorial sets it up, on one thread.
     pub(crate) fn haproxy(apps: &Apps, tuned: Tuned) -> Result<Self, Failure> {
-        let address = free()?;
+        let (address, secure, site) = (free()?, free()?, &apps.site);
         let [a, b] = apps.addresses;
         let (name, defer, splice) = match tuned {
             Tuned::No => ("HAProxy", "", ""),
@@ -148,18 +168,18 @@ impl Stack {
         let config = format!(
             "global\n no strict-limits\n maxconn 12000\n nbthread 1\n\
              defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n{splice}\
-             frontend web\n bind {address}{defer}\n default_backend app\n\
+             frontend web\n bind {address}{defer}\n bind {secure}{defer} ssl crt {site}\n default_backend app\n\
              backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
         );
         let config = apps.dir.write(&format!("{name}.cfg"), config.as_bytes())?;
         let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
         answers(address)?;
-        Ok(Self { name, address, process })
+        Ok(Self { name, address, secure, process })
     }
 
     /// Nginx with one worker and connections kept to the servers.
     pub(crate) fn nginx(apps: &Apps, tuned: Tuned) -> Result<Self, Failure> {
-        let address = free()?;
+        let (address, secure, site) = (free()?, free()?, &apps.site);
         let [a, b] = apps.addresses;
         let (name, deferred) = match tuned {
             Tuned::No => ("Nginx", ""),
@@ -168,12 +188,13 @@ impl Stack {
         let http = format!(
             "keepalive_requests 1000000;\n\
              upstream app {{ server {a}; server {b}; keepalive 256; keepalive_requests 1000000; }}\n\
-             server {{ listen {address}{deferred}; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
+             ssl_certificate {site}; ssl_certificate_key {site};\n\
+             server {{ listen {address}{deferred}; listen {secure}{deferred} ssl; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
              proxy_set_header Connection \"\"; }} }}"
         );
         let process = nginx(&apps.dir, "0", address, &http)?;
         answers(address)?;
-        Ok(Self { name, address, process })
+        Ok(Self { name, address, secure, process })
     }
 
     /// CPU time of its processes so far, seconds.
@@ -225,6 +246,27 @@ fn nginx(dir: &Dir, processor: &str, address: SocketAddr, http: &str) -> Result<
     Process::start(processor, &["nginx", "-e", "stderr", "-c", &config], |_| {})
 }
 
+/// A site's certificate (ECDSA with P-256, as most are today) and its key, in a file of our own.
+fn site(dir: &Dir) -> Result<String, Failure> {
+    let wrong = |error: rcgen::Error| Failure(format!("the certificate: {error}"));
+    let key = KeyPair::generate().map_err(wrong)?;
+    let certificate =
+        CertificateParams::new(["localhost".to_owned()]).and_then(|params| params.self_signed(&key));
+    let path =
+        dir.write("site.pem", (certificate.map_err(wrong)?.pem() + &key.serialize_pem()).as_bytes())?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(path)
+}
+
+/// What the proxy under test speaks: plain on its first frontend, TLS on its second.
+fn tls() -> io::Result<Tls> {
+    let site = env::var_os(AS_SITE).map(PathBuf::from).unwrap_or_default();
+    let identity = files::identity(&site, &site, &Circle::default(), 0)?;
+    let terms = Terms { alpn: vec![b"http/1.1".to_vec()], ..Terms::default() };
+    let config = server::config("web", &[identity], &terms, &Keys::random()?)?;
+    Ok(Tls { frontends: vec![None, Some(Arc::new(ArcSwap::new(config)))], pools: Vec::new() })
+}
+
 fn free() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
@@ -247,20 +289,22 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let server = |(at, address)| Server::new(ServerId(at), format!("app{at}"), address, 1);
     let servers = servers.into_iter().enumerate().map(server).collect();
     let snapshot = Snapshot::new([Rotation::new(servers, Rule::default(), Arc::new(Turn::new()))]);
+    let web = Frontend {
+        name: "web".into(),
+        bind: vec![([127, 0, 0, 1], 0).into()],
+        pool: Some(0),
+        ..Frontend::default()
+    };
     let settings = Settings {
-        frontends: vec![Frontend {
-            name: "web".into(),
-            bind: vec![([127, 0, 0, 1], 0).into()],
-            pool: Some(0),
-            ..Frontend::default()
-        }],
+        frontends: vec![web.clone(), web],
         limits: Limits { connections: 12_000, ..Limits::default() },
         threads: 1,
         servers: count,
     };
-    match proxy::start(settings, Arc::new(ArcSwap::from_pointee(snapshot))) {
+    let pools = Arc::new(ArcSwap::from_pointee(snapshot));
+    match tls().and_then(|tls| proxy::start_with(settings, pools, &tls)) {
         Ok(proxy) => {
-            println!("{}", proxy.addresses()[0][0]);
+            println!("{} {}", proxy.addresses()[0][0], proxy.addresses()[1][0]);
             let _ = io::stdin().read(&mut [0]);
             ExitCode::SUCCESS
         }
