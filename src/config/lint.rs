@@ -40,9 +40,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
         checks(pool, problems);
         balance::lint(pool, problems);
         servers(file, pool, problems);
-        if let Some(Some(tls)) = &pool.tls {
-            tls::lint(tls, problems);
-        }
+        tls::lint(pool, problems);
     }
 }
 

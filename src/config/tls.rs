@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::checks::CheckKind;
+use super::pools::Pool;
 use super::problem::{Problems, Wrong};
 use super::table::{Table, wrong_type};
 use super::valid::Mode;
@@ -231,14 +233,22 @@ pub(super) fn settings(
     Some(Read { valid: TlsSettings { ticket_keys: keys }, place: value.span(), files })
 }
 
-/// What weakens the pool's TLS.
-pub(super) fn lint(pool: &Read<PoolTls>, problems: &mut Problems<'_>) {
-    if pool.valid.verify == Verify::Off {
+/// What weakens a pool's TLS, or goes past it.
+pub(super) fn lint(pool: &Pool, problems: &mut Problems<'_>) {
+    let Some(Some(tls)) = &pool.tls else { return };
+    if tls.valid.verify == Verify::Off {
         problems
-            .warning(pool.place.clone(), "anyone on the way can pretend to be a server of this pool")
+            .warning(tls.place.clone(), "anyone on the way can pretend to be a server of this pool")
             .help(
                 "write verify = \"/etc/vipd/tls/servers.pem\", the authority that signs their certificates",
             );
+    }
+    if let Some(Some(check)) = &pool.check
+        && matches!(check.get_ref().kind, CheckKind::Http(_))
+        && check.get_ref().tls.is_none()
+    {
+        let problem = problems.warning(check.span(), "requests are sent in TLS, and the check asks in plain");
+        problem.other(tls.place.clone(), "TLS here").help("add tls = { .. } to the check, or another port");
     }
 }
 

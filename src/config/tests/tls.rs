@@ -103,7 +103,10 @@ fn what_is_wrong_says_what_to_write() {
         &format!("{{ {PAIR}, alpn = [\"h2\"] }}"),
         "[\"h2\"]: this release does not have \"h2\" yet; write \"http/1.1\"",
     );
-    let pool = |tls: &str, expected: &str| assert_problem(CHECK, &format!("tls = {tls}\n{CHECK}"), expected);
+    let check = "check = { http = \"/health\"";
+    let pool = |tls: &str, expected: &str| {
+        assert_problem(check, &format!("tls = {tls}\n{check}, tls = true"), expected);
+    };
     let help = "write true, \"off\" or a file: \"/etc/vipd/tls/servers.pem\"";
     pool("{ verify = false }", &format!("false: `verify` is not turned off in passing; {help}"));
     pool("{ verify = \"no\" }", &format!("\"no\": `no` is not the full path of a file; {help}"));
@@ -115,6 +118,16 @@ fn what_is_wrong_says_what_to_write() {
         "{ verify = \"off\" }",
         "warning: { verify = \"off\" }: anyone on the way can pretend to be a server of this pool; write verify = \
          \"/etc/vipd/tls/servers.pem\", the authority that signs their certificates",
+    );
+}
+
+#[test]
+fn a_check_that_asks_in_plain_where_tls_is_spoken_is_a_warning() {
+    assert_problem(
+        "check = {",
+        "tls = {}\ncheck = {",
+        "warning: { http = \"/health\" }: requests are sent in TLS, and the check asks in plain; add tls = { .. } to \
+         the check, or another port",
     );
 }
 
