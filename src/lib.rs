@@ -31,7 +31,8 @@
 //! * An advert: `net::vrrp_socket` → `vrrp::accept` → `vrrp::Machine::handle` → `ha::perform`. One thread, no queue.
 //!   With a UDP heartbeat it comes a second time: `net::heartbeat_socket` → `ha::heartbeat` → the same machine.
 //! * A request: `proxy::core` accepts → `session` parses and rewrites → `pool::Snapshot` picks → `upstream` gives a
-//!   connection → `exchange` streams. One thread, no channel, no lock.
+//!   connection → `exchange` streams. One thread, no channel, no lock. With TLS a `handshake` comes first, on either
+//!   side, and what follows reads and writes through `secured`.
 //! * Health: `check::probe` → `control` (one writer) → a new snapshot for the cores, and a report over `agent.sock`
 //!   to the agent, which decides what the node is fit for.
 

@@ -11,6 +11,8 @@
 //! agent. The cores have threads of their own and share nothing with it but the snapshot and the counters. Two
 //! queues: observations (bounded, the checks wait when the desk is behind) and the latest report (one place).
 //!
+//! `tls` reads certificates and keys, and looks after their files.
+//!
 //! This room must never touch an address of the node or decide what the node is fit for: that is the agent's.
 
 mod client;
