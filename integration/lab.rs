@@ -198,7 +198,8 @@ fn traffic_counts_who_answered_and_what_failed() {
     assert!(during.requests.abs_diff(2 * during.failed) <= 3, "app2 goes on: {during:?}");
     let all = traffic.tally(from, to);
     assert_eq!(all.requests, before.requests + during.requests + traffic.tally(plugged, to).requests);
-    assert!(all.longest_gap < Duration::from_millis(100), "one target answered all along: {all:?}");
+    let outage = plugged.since(pulled);
+    assert!(all.longest_gap < outage, "one target answered all along, {outage:?}: {all:?}");
     let by_reason: usize = all.reasons.values().sum();
     assert_eq!(by_reason, all.failed);
     let unanswered = traffic.exchanges().read(|all| {
