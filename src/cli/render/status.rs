@@ -88,7 +88,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     rows.push(peer(router, now_ms));
     rows.extend(router.trackers.iter().enumerate().map(|(index, at)| tracker(index, at, now_ms)));
     rows.push(line("adverts", counters(router)));
-    rows.extend(router.paths.iter().enumerate().map(|(index, at)| path(index, at, now_ms)));
+    rows.extend(router.paths.iter().enumerate().map(|(index, at)| path(index, at, router.role, now_ms)));
     rows.extend(router.auth.iter().map(auth));
     rows.extend(router.hook.iter().map(|at| hook(at, now_ms)));
     rows.extend(router.advice.iter().map(|what| bad(line("advice", what.clone()))));
@@ -96,12 +96,14 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
     format!("router {name}  {role}  {interface}, vrid {vrid}{version}\n{}", table("  ", &rows, style))
 }
 
-fn path(index: usize, path: &PathStatus, now_ms: u64) -> Vec<Cell> {
+fn path(index: usize, path: &PathStatus, role: Role, now_ms: u64) -> Vec<Cell> {
     let PathStatus { path, port, state, since_ms, sent, received, losses } = path;
     let port = port.map_or(String::new(), |port| format!(" (UDP port {port})"));
     let lasted = age(now_ms, *since_ms);
     let state_text = match state {
-        PathState::Unknown => "unknown, no advert heard on it in this role".to_owned(),
+        // An Active hears nobody.
+        PathState::Unknown if role == Role::Active => "not known here, ask the Backup's status".to_owned(),
+        PathState::Unknown => "nothing heard yet".to_owned(),
         PathState::Alive => format!("alive for {lasted}"),
         PathState::Lost => format!("LOST for {lasted}"),
     };

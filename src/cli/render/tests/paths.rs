@@ -37,7 +37,10 @@ fn a_lost_path_is_cried_out_and_how_both_were_used_is_said() {
 
     status.routers[0].paths = paths([PathState::Unknown; 2]);
     let text = status::text(&status, NOW, Style::Plain);
-    assert!(text.contains("multicast: unknown, no advert heard on it in this role; 7 sent"), "{text}");
+    assert!(text.contains("multicast: not known here, ask the Backup's status; 7 sent"), "{text}");
+    status.routers[0].role = Role::Backup;
+    let text = status::text(&status, NOW, Style::Plain);
+    assert!(text.contains("multicast: nothing heard yet; 7 sent"), "{text}");
 }
 
 #[test]
