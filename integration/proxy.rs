@@ -12,6 +12,8 @@ mod exchange;
 mod life;
 #[path = "proxy/limit.rs"]
 mod limit;
+#[path = "proxy/queue.rs"]
+mod queue;
 #[path = "proxy/refuse.rs"]
 mod refuse;
 #[path = "proxy/retry.rs"]

@@ -14,6 +14,7 @@ use super::placed;
 use super::pools::Pool;
 use super::problem::Problems;
 use super::quantity::duration_text;
+use super::queue;
 use super::raw::{File, Node};
 use super::request_route;
 use super::resolve::repeated;
@@ -39,6 +40,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
         unused(file, pool, problems);
         checks(pool, problems);
         balance::lint(pool, problems);
+        queue::lint(pool, problems);
         servers(file, pool, problems);
         tls::lint(pool, problems);
     }

@@ -11,6 +11,7 @@ use super::balance::{self, Balance};
 use super::checks::{Check, CheckKind, read};
 use super::passive::{self, Passive};
 use super::problem::{Problems, Program};
+use super::queue::{self, Queue};
 use super::table::{Field, Table};
 use super::tls::{self, PoolTls};
 use super::track::Command;
@@ -31,6 +32,8 @@ pub(super) struct Pool {
     pub(super) slow_start: Option<Field<Duration>>,
     /// `None` when it is wrong, `Some(None)` when its servers speak plain.
     pub(super) tls: Option<Option<tls::Read<PoolTls>>>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) queue: Option<Field<Queue>>,
 }
 
 /// One of its servers.
@@ -40,6 +43,7 @@ pub(super) struct Server {
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) weight: Option<Field<u16>>,
     pub(super) backup: Option<Field<bool>>,
+    pub(super) max_connections: Option<Option<u32>>,
 }
 
 const SERVER: &str = "server = [{ name = \"app1\", address = \"10.77.0.11:8080\" }]";
@@ -61,8 +65,9 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let sticky = table.or("sticky", None, balance::sticky);
     let slow_start = table.optional("slow_start", value::duration);
     let tls = tls::pool(table.entry("tls"), table.problems);
+    let queue = queue::queue(table.entry("queue"), table.problems);
     table.finish();
-    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls })
+    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls, queue })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {
@@ -72,6 +77,7 @@ fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<S
         address: table.required("address", "address = \"10.77.0.11:8080\"", of_text(address::server)),
         weight: table.optional("weight", value::weight),
         backup: table.optional("backup", balance::backup),
+        max_connections: table.or("max_connections", None, queue::most),
     };
     table.finish();
     Some(server)

@@ -324,6 +324,7 @@ fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
         sticky: pool.sticky?,
         slow_start: plain(pool.slow_start?).unwrap_or_default(),
         tls: pool.tls?.map(|tls| tls.valid),
+        queue: plain(pool.queue?).unwrap_or_default(),
     })
 }
 
@@ -333,6 +334,7 @@ fn valid_server(server: pools::Server) -> Option<valid::Server> {
         address: plain(server.address)?,
         weight: plain(server.weight?).unwrap_or(1),
         backup: plain(server.backup?).unwrap_or(false),
+        max_connections: server.max_connections?,
     })
 }
 

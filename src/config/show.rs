@@ -10,7 +10,7 @@ use super::quantity::{duration_text, size_text};
 use super::request_route;
 use super::routes;
 use super::valid::{Auth, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
-use super::{checks, passive, tls, track};
+use super::{checks, passive, queue, tls, track};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -93,13 +93,15 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         if let Some(tls) = &pool.tls {
             writeln!(out, "tls = {}", tls::show::pool(tls))?;
         }
+        writeln!(out, "queue   = {}", queue::show(pool.queue))?;
         writeln!(out, "server  = [")?;
         for server in &pool.servers {
             let (name, address, weight) = (&server.name, server.address, server.weight);
             let backup = server.backup;
+            let most = queue::show_most(server.max_connections);
             let server =
                 format!("name = {name:?}, address = \"{address}\", weight = {weight}, backup = {backup}");
-            writeln!(out, "  {{ {server} }},")?;
+            writeln!(out, "  {{ {server}, max_connections = {most} }},")?;
         }
         writeln!(out, "]\n")?;
     }

@@ -12,6 +12,7 @@ use super::checks::Check;
 use super::heartbeat::Heartbeat;
 use super::passive::Passive;
 use super::placed::Elsewhere;
+use super::queue::Queue;
 use super::request_route::{Redirect, RequestRoute};
 use super::routes::Route;
 use super::sysctl::Sysctl;
@@ -213,6 +214,8 @@ pub struct Pool {
     pub slow_start: Duration,
     /// How its servers are spoken to in TLS. Default not at all.
     pub tls: Option<PoolTls>,
+    /// Where requests wait while every server has as many as it may.
+    pub queue: Queue,
 }
 
 /// One application server of a pool.
@@ -226,6 +229,8 @@ pub struct Server {
     pub weight: u16,
     /// Gets requests only when no other server of its pool is eligible. Default false.
     pub backup: bool,
+    /// Requests, or connections of a TCP frontend, that it has in hand at most; others wait. Default no limit.
+    pub max_connections: Option<u32>,
 }
 
 /// `[proxy]`.

@@ -3,11 +3,13 @@
 //! Pure: it takes one input at a time and says what follows from it; [`super::task`] performs it. It must never read
 //! a clock, touch a socket or look at the checks' configuration again.
 
+use std::sync::Arc;
+
 use crate::check::Seen;
 use crate::config::Config;
 use crate::event::Event;
 use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
-use crate::pool::{Change, Health, Observation, STEPS, Server, ServerId, Standing, Token, ramp};
+use crate::pool::{Change, Health, Load, Observation, Queue, STEPS, Server, ServerId, Standing, Token, ramp};
 use crate::proxy::{Count, Stats};
 use crate::vrrp::{Span, Time};
 
@@ -63,6 +65,7 @@ struct Pool {
     /// No checks: its servers are taken to be up.
     unchecked: bool,
     slow_start: Span,
+    queue: Arc<Queue>,
     servers: Vec<Watched>,
     passive: Passive,
 }
@@ -93,10 +96,11 @@ impl Desk {
     pub(super) fn new(config: &Config, now: Time, wall_ms: u64) -> Self {
         let mut places = Vec::new();
         let pools = config.pools.iter().enumerate().map(|(nth, pool)| {
+            let queue = Queue::new(pool.queue.length, pool.queue.timeout);
             let servers = pool.servers.iter().enumerate().map(|(place, server)| {
                 let id = ServerId(places.len());
                 places.push((nth, place));
-                Watched::new(pool, server, id, wall_ms)
+                Watched::new((pool, &queue), server, id, wall_ms)
             });
             let servers = servers.collect();
             let slow_start =
@@ -105,6 +109,7 @@ impl Desk {
                 name: pool.name.clone(),
                 unchecked: pool.check.is_none(),
                 slow_start,
+                queue,
                 servers,
                 passive: Passive::new(pool),
             }
@@ -250,6 +255,7 @@ impl Pool {
             name: self.name.clone(),
             healthy: self.healthy().count(),
             panics: self.passive.panics,
+            queued: self.queue.waiting(),
             verified_us: self.healthy().filter_map(seen).max().map(Time::as_micros),
             servers: self.reports(stats),
         }
@@ -257,7 +263,12 @@ impl Pool {
 }
 
 impl Watched {
-    fn new(pool: &crate::config::Pool, server: &crate::config::Server, id: ServerId, wall_ms: u64) -> Self {
+    fn new(
+        (pool, queue): (&crate::config::Pool, &Arc<Queue>),
+        server: &crate::config::Server,
+        id: ServerId,
+        wall_ms: u64,
+    ) -> Self {
         let (health, reason) = match &pool.check {
             Some(check) => (Health::new(check.rise, check.fall), "not checked yet"),
             None => (Health::unchecked(), "its pool has no checks"),
@@ -265,7 +276,9 @@ impl Watched {
         let token = Token::of(&pool.name, &server.name);
         let backup = server.backup;
         let plain = Server::new(id, &server.name, server.address, server.weight);
-        let server = Server { token, backup, ..plain };
+        let limited = |most| Load::limited(id, most, Arc::clone(queue));
+        let load = server.max_connections.map(limited).unwrap_or_default();
+        let server = Server { token, backup, load, ..plain };
         Self {
             server,
             health,

@@ -35,7 +35,11 @@ impl Publisher {
         let rotations = desk.rotation().zip(&self.pools).enumerate();
         let rotations =
             rotations.map(|(at, (servers, pool))| rotation(before.pools().get(at), servers, pool));
-        self.snapshot.store(Arc::new(Snapshot::new(rotations)));
+        let now = Arc::new(Snapshot::new(rotations));
+        self.snapshot.store(Arc::clone(&now));
+        let changed =
+            before.pools().iter().zip(now.pools()).filter(|(before, now)| !Arc::ptr_eq(before, now));
+        changed.for_each(|(before, now)| now.succeed(before));
     }
 }
 

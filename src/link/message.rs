@@ -346,6 +346,9 @@ pub struct PoolReport {
     /// These are so few that requests go to all of them, whatever their state.
     #[serde(default)]
     pub panics: bool,
+    /// Requests that wait because its servers have as many as they may.
+    #[serde(default)]
+    pub queued: usize,
     /// The latest moment at which a server of it was seen healthy, microseconds on CLOCK_BOOTTIME. Pools without
     /// checks say the moment of the report; `None` when no server is healthy.
     pub verified_us: Option<u64>,

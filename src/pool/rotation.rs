@@ -7,8 +7,9 @@ use super::balance::{Draw, EXACT, Method, PROBES, Rule};
 use super::digest::mix;
 use super::maglev::Table;
 use super::order::Order;
+use super::queue::Queue;
 use super::shares::Shares;
-use super::{Server, Token, Tried, Turn};
+use super::{InFlight, Server, ServerId, Token, Tried, Turn};
 
 /// Steps from the first choice to one that was not tried yet, before the rest is searched in a row.
 const STEPS: usize = 64;
@@ -26,7 +27,23 @@ pub struct Rotation {
     /// Places in `servers` by token, sorted; only when clients stay with their servers.
     tokens: Vec<(Token, u16)>,
     turn: Arc<Turn>,
+    /// Where requests wait; only when a server has a limit.
+    queue: Option<Arc<Queue>>,
 }
+
+/// What became of the choice of a server.
+#[derive(Debug)]
+pub enum Taken<'r> {
+    /// This one, and a place at it.
+    Place(&'r Server, InFlight),
+    /// Those that may be tried have no free place: wait for this one, or for any.
+    Busy(Option<ServerId>),
+    /// There is none that was not tried, or enough were tried.
+    Nobody,
+}
+
+/// How often a choice is made again when another core was faster to take the last place.
+const RACES: usize = 4;
 
 /// Servers among which a choice is made.
 #[derive(Clone)]
@@ -64,7 +81,8 @@ impl Rotation {
             tokens.extend(servers.iter().map(|server| server.token).zip(0_usize..).filter_map(place));
             tokens.sort_unstable();
         }
-        Self { servers, rule, tiers, tokens, turn }
+        let queue = servers.iter().find_map(|server| server.load.queue()).map(Arc::clone);
+        Self { servers, rule, tiers, tokens, turn, queue }
     }
 
     /// The server that a request should try next; `None` when there is none that it has not tried, or it has tried
@@ -74,8 +92,65 @@ impl Rotation {
         if tried.is_full() {
             return None;
         }
-        let held = draw.held.and_then(|token| self.holder(token)).filter(|server| !tried.contains(server.id));
-        held.or_else(|| self.tiers.iter().find_map(|tier| self.choose(tier, draw, tried)))
+        let held = self.held(draw, tried);
+        held.or_else(|| {
+            self.tiers.iter().find_map(|tier| self.choose(tier, draw, |server| !tried.contains(server.id)))
+        })
+    }
+
+    /// As [`Rotation::pick`], with a place at the server. Where servers have limits, the choice is made among those that
+    /// have a free place; but a client that holds a server waits for that one. A backup does not help a full server
+    /// out: that one is eligible.
+    #[must_use]
+    pub fn take(&self, draw: Draw, tried: &Tried) -> Taken<'_> {
+        if self.queue.is_some() {
+            return self.take_free(draw, tried);
+        }
+        self.pick(draw, tried).map_or(Taken::Nobody, |server| Taken::Place(server, server.load.enter()))
+    }
+
+    fn take_free(&self, draw: Draw, tried: &Tried) -> Taken<'_> {
+        if tried.is_full() {
+            return Taken::Nobody;
+        }
+        if let Some(server) = self.held(draw, tried) {
+            let place = server.load.try_enter();
+            return place.map_or(Taken::Busy(Some(server.id)), |place| Taken::Place(server, place));
+        }
+        let untried = |server: &Server| !tried.contains(server.id);
+        let Some(tier) = self.tiers.iter().find(|tier| tier.of(&self.servers).iter().any(untried)) else {
+            return Taken::Nobody;
+        };
+        for _ in 0..RACES {
+            let free = |server: &Server| untried(server) && server.load.has_room();
+            let Some(server) = self.choose(tier, draw, free) else { break };
+            if let Some(place) = server.load.try_enter() {
+                return Taken::Place(server, place);
+            }
+        }
+        Taken::Busy(None)
+    }
+
+    /// The server that the client has, unless it was tried.
+    fn held(&self, draw: Draw, tried: &Tried) -> Option<&Server> {
+        draw.held.and_then(|token| self.holder(token)).filter(|server| !tried.contains(server.id))
+    }
+
+    /// Where requests wait for a place; `None` when no server has a limit.
+    #[must_use]
+    pub const fn queue(&self) -> Option<&Arc<Queue>> {
+        self.queue.as_ref()
+    }
+
+    /// Takes the place of `before`, once the cores can see it: who waits gets no place at a server that has left, and
+    /// looks for one at those that have come.
+    pub fn succeed(&self, before: &Self) {
+        before.servers.iter().for_each(|server| server.load.set_open(false));
+        self.servers.iter().for_each(|server| server.load.set_open(true));
+        // One of the two at most differs: a pool has one queue.
+        if let Some(queue) = self.queue.as_ref().or(before.queue.as_ref()) {
+            queue.stir();
+        }
     }
 
     /// The eligible servers, the backups behind the others.
@@ -105,12 +180,12 @@ impl Rotation {
         Some(&self.servers[usize::from(self.tokens[found].1)])
     }
 
-    fn choose(&self, tier: &Tier, draw: Draw, tried: &Tried) -> Option<&Server> {
-        let servers = &self.servers[tier.first..tier.first + tier.count];
+    fn choose(&self, tier: &Tier, draw: Draw, usable: impl Fn(&Server) -> bool) -> Option<&Server> {
+        let servers = tier.of(&self.servers);
         if servers.is_empty() {
             return None;
         }
-        let usable = |place: &usize| !tried.contains(servers[*place].id);
+        let usable = |place: &usize| usable(&servers[*place]);
         let chosen = match (&tier.choice, draw.key) {
             (Choice::Hash(table), Some(key)) => first(|step| table.place(key, step), usable),
             (Choice::InTurn | Choice::Hash(_), _) => self.in_turn(tier, usable),
@@ -161,6 +236,10 @@ impl Tier {
             Method::Hash => Choice::Hash(Arc::new(Table::new(servers))),
         };
         Self { first, count: servers.len(), order: Order::new(&weights), choice }
+    }
+
+    fn of<'s>(&self, servers: &'s [Server]) -> &'s [Server] {
+        &servers[self.first..self.first + self.count]
     }
 }
 

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::core::{Core, Door};
 use crate::config::RequestRoute;
 use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
-use crate::pool::{Draw, InFlight, Key, ServerId, Token, Tried, digest};
+use crate::pool::{Draw, InFlight, Key, Queue, Rotation, Server, ServerId, Taken, Token, Tried, digest};
 
 /// What a request says about where it goes, read once, before its head is rewritten.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +31,25 @@ pub(super) struct Picked {
     /// The client must be told that it has this server from now on.
     pub(super) tell: Option<Token>,
     _in_flight: InFlight,
+}
+
+/// What the pool has for a request.
+#[derive(Debug)]
+pub(super) enum Pick {
+    /// This server.
+    Server(Picked),
+    /// Its servers have as many requests as they may: wait for this one, or for any.
+    Busy { queue: Arc<Queue>, wants: Option<ServerId> },
+    /// No server is left.
+    Nobody,
+}
+
+impl Picked {
+    fn new(pool: &Rotation, server: &Server, place: InFlight, choice: &Choice) -> Self {
+        let is_news = pool.rule().sticky.is_some() && choice.held != Some(server.token);
+        let tell = is_news.then_some(server.token);
+        Self { id: server.id, address: server.address, tell, _in_flight: place }
+    }
 }
 
 impl Core {
@@ -66,19 +86,27 @@ impl Core {
         Choice { pool, key, held: None, has_cookie: false }
     }
 
-    /// The next server for the request; `None` when no server is left.
-    pub(super) fn pick(&self, choice: &Choice, tried: &Tried) -> Option<Picked> {
+    /// The next server for the request, with what the pool says when there is none.
+    pub(super) fn pick(&self, choice: &Choice, tried: &Tried) -> Pick {
         let draw = Draw { random: self.dice.roll(), key: choice.key, held: choice.held };
         self.snapshot(|snapshot| {
             let pool = snapshot.pool(choice.pool);
-            let server = pool.pick(draw, tried)?;
-            let is_news = pool.rule().sticky.is_some() && choice.held != Some(server.token);
-            Some(Picked {
-                id: server.id,
-                address: server.address,
-                tell: is_news.then_some(server.token),
-                _in_flight: server.load.enter(),
-            })
+            match pool.take(draw, tried) {
+                Taken::Place(server, place) => Pick::Server(Picked::new(pool, server, place, choice)),
+                Taken::Busy(wants) => {
+                    pool.queue().map_or(Pick::Nobody, |queue| Pick::Busy { queue: Arc::clone(queue), wants })
+                }
+                Taken::Nobody => Pick::Nobody,
+            }
+        })
+    }
+
+    /// The server at which the request was given a place; `None` when it has left the rotation.
+    pub(super) fn seated(&self, choice: &Choice, id: ServerId, place: InFlight) -> Option<Picked> {
+        self.snapshot(|snapshot| {
+            let pool = snapshot.pool(choice.pool);
+            let server = pool.servers().iter().find(|server| server.id == id)?;
+            Some(Picked::new(pool, server, place, choice))
         })
     }
 

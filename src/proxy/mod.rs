@@ -20,6 +20,7 @@ mod exchange;
 mod handshake;
 mod pipe;
 mod problem;
+mod queue;
 mod reach;
 mod redirect;
 mod relay;

@@ -29,6 +29,10 @@ pub(super) enum Problem {
     NoServer,
     /// The limit on connections is reached.
     Full,
+    /// Every server has as many requests as it may, and as many wait as may.
+    QueueFull,
+    /// No server had a free place in time.
+    QueueTimeout,
     /// We ran out of files, ports or memory.
     Exhausted(io::Error),
     /// No server could be connected to; this is the last one's reason.
@@ -59,7 +63,7 @@ impl Problem {
             Self::PlainHttp => 400,
             Self::HeadTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
-            Self::NoServer | Self::Full | Self::Exhausted(_) => 503,
+            Self::NoServer | Self::Full | Self::QueueFull | Self::QueueTimeout | Self::Exhausted(_) => 503,
             Self::Unreachable { .. }
             | Self::Unsecured { .. }
             | Self::Unanswered { .. }
@@ -78,6 +82,8 @@ impl Problem {
             | Self::BodyTooLarge => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
             Self::NoServer
+            | Self::QueueFull
+            | Self::QueueTimeout
             | Self::Unreachable { .. }
             | Self::ConnectTimeout { .. }
             | Self::Unsecured { .. }
@@ -95,9 +101,10 @@ impl Problem {
         let connection = if persistent { "keep-alive" } else { "close" };
         let head = format!(
             "HTTP/1.1 {status} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-             Connection: {connection}\r\n\r\n",
+             {}Connection: {connection}\r\n\r\n",
             reason(status),
             text.len(),
+            if status == 503 { RETRY_AFTER } else { "" },
         );
         out.extend_from_slice(head.as_bytes());
         if !is_head {
@@ -105,6 +112,9 @@ impl Problem {
         }
     }
 }
+
+/// Such a refusal is about this moment (RFC 9110 §15.6.4, §10.2.3): whoever comes again at once makes it longer.
+const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
 fn reason(status: u16) -> &'static str {
     match status {
@@ -131,6 +141,8 @@ impl fmt::Display for Problem {
             Self::BodyTooLarge => f.write_str("the body of the request is too large"),
             Self::NoServer => f.write_str("no healthy server"),
             Self::Full => f.write_str("too many connections"),
+            Self::QueueFull => f.write_str("every server is busy, and enough requests wait"),
+            Self::QueueTimeout => f.write_str("every server was busy for too long"),
             Self::Exhausted(error) => write!(f, "the proxy ran out of resources: {}", error.kind()),
             Self::Unreachable { server, error } => {
                 write!(f, "{server} cannot be connected to: {}", error.kind())

@@ -64,7 +64,7 @@ async fn connect(
     let choice = core.choose_blindly(door, peer);
     let mut tried = Tried::default();
     let mut problem = Problem::NoServer;
-    while let Some(picked) = core.pick(&choice, &tried) {
+    while let Some(picked) = core.server(&choice, &tried, timer).await? {
         let id = picked.id;
         match reach(core, timer, choice.pool, id, picked.address).await {
             Ok(server) => {

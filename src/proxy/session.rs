@@ -232,7 +232,15 @@ impl Session {
         }
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
-        while let Some(picked) = self.core.pick(&asked.choice, &tried) {
+        loop {
+            let picked = match self.core.server(&asked.choice, &tried, &self.timer).await {
+                Ok(Some(picked)) => picked,
+                Ok(None) => break,
+                Err(failed) => {
+                    problem = failed;
+                    break;
+                }
+            };
             match self.ask(&picked, asked).await {
                 Ok(next) => return next,
                 Err((failed, Retry::No)) => {

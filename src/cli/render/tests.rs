@@ -40,7 +40,7 @@ fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
 
 fn pool(name: &str, servers: Vec<ServerReport>) -> PoolReport {
     let healthy = servers.iter().filter(|server| server.state == ServerState::Up).count();
-    PoolReport { name: name.to_owned(), healthy, panics: false, verified_us: None, servers }
+    PoolReport { name: name.to_owned(), healthy, panics: false, queued: 0, verified_us: None, servers }
 }
 
 fn router() -> RouterStatus {

@@ -18,6 +18,7 @@ fn config() -> Config {
         address: ([10, 77, 0, last], 8080).into(),
         weight: u16::from(last),
         backup: false,
+        max_connections: None,
     };
     let app = vec![server("app1", 11), server("app2", 12), server("app3", 13)];
     Config {
@@ -44,6 +45,7 @@ fn config() -> Config {
                 sticky: None,
                 slow_start: Duration::ZERO,
                 tls: None,
+                queue: config::Queue::default(),
                 check: Some(check),
                 passive: None,
                 panic: None,
@@ -55,6 +57,7 @@ fn config() -> Config {
                 sticky: None,
                 slow_start: Duration::ZERO,
                 tls: None,
+                queue: config::Queue::default(),
                 check: None,
                 passive: None,
                 panic: None,

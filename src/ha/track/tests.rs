@@ -72,7 +72,7 @@ fn report(listening: bool, healthy: usize, verified_ms: Option<u64>, state: Serv
     };
     let verified_us = verified_ms.map(|ms| ms * 1_000);
     let servers = vec![server("app1"), server("app2")];
-    let pool = PoolReport { name: "app".to_owned(), healthy, panics: false, verified_us, servers };
+    let pool = PoolReport { name: "app".to_owned(), healthy, panics: false, queued: 0, verified_us, servers };
     Report { listening, pools: vec![pool], ..Report::default() }
 }
 

@@ -3,6 +3,7 @@
 mod hash;
 mod least;
 mod order;
+mod queue;
 mod ramp;
 mod random;
 mod retry;

@@ -185,7 +185,14 @@ fn a_share_of_a_pool_must_be_healthy() {
     };
     let plane = |healthy| {
         let servers = vec![server.clone(), server.clone(), server.clone()];
-        let pool = PoolReport { name: "app".to_owned(), healthy, panics: false, verified_us: None, servers };
+        let pool = PoolReport {
+            name: "app".to_owned(),
+            healthy,
+            panics: false,
+            queued: 0,
+            verified_us: None,
+            servers,
+        };
         let report = Report { listening: true, pools: vec![pool], ..Report::default() };
         DataPlane::Reporting(report, at(0))
     };

@@ -1,0 +1,156 @@
+//! Servers with a limit: who waits, in which order, and what those get who wait in vain.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use vipd::config::{Frontend, Mode};
+use vipd::pool::{Load, Queue, Rotation, Rule, Server, ServerId, Snapshot, Turn};
+
+use crate::rig::*;
+
+const LONG: Duration = Duration::from_secs(20);
+
+struct Limited {
+    rig: Rig,
+    queue: Arc<Queue>,
+}
+
+fn limited(most: u32, length: usize, patience: Duration, front: Frontend, app: &Origin) -> Limited {
+    let queue = Queue::new(length, patience);
+    let load = Load::limited(ServerId(0), most, Arc::clone(&queue));
+    let server = Server { load, ..Server::new(ServerId(0), "app1", app.address, 1) };
+    let pool = Rotation::new(vec![server], Rule::default(), Arc::new(Turn::new()));
+    Limited { rig: rig_of(Snapshot::new([pool]), front, limits(), 2), queue }
+}
+
+impl Limited {
+    fn waits_for(&self, waiting: usize) {
+        while self.queue.waiting() != waiting {
+            thread::yield_now();
+        }
+    }
+}
+
+/// A server that answers a request with its path when it is told to.
+fn slow() -> (Origin, mpsc::Sender<()>, Arc<Mutex<Vec<String>>>) {
+    let (go, told) = mpsc::channel::<()>();
+    let (told, seen) = (Mutex::new(told), Arc::new(Mutex::new(Vec::new())));
+    let order = Arc::clone(&seen);
+    let app = origin(move |mut wire, _| {
+        while let Some(head) = wire.head() {
+            let path = head.split(' ').nth(1).expect("a request").to_owned();
+            order.lock().expect("nobody panics").push(path.clone());
+            let _ = told.lock().expect("nobody panics").recv();
+            wire.say(&ok(&path));
+        }
+    });
+    (app, go, seen)
+}
+
+#[test]
+fn requests_wait_for_a_place_in_the_order_in_which_they_came() {
+    let (app, go, seen) = slow();
+    let front = limited(1, 100, LONG, web(), &app);
+    // Over both cores: the kernel spreads them.
+    let mut clients = Vec::new();
+    for nth in 0..20 {
+        let mut client = front.rig.client();
+        client.say(&format!("GET /{nth} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        clients.push(client);
+        if nth > 0 {
+            front.waits_for(nth);
+        } else {
+            while seen.lock().expect("nobody panics").is_empty() {
+                thread::yield_now();
+            }
+        }
+    }
+    (0..20).for_each(|_| go.send(()).expect("it listens"));
+    for (nth, client) in clients.iter_mut().enumerate() {
+        let (head, body) = client.message();
+        assert!(head.starts_with("HTTP/1.1 200 ") && body == format!("/{nth}"), "{head}{body}");
+    }
+    let expected: Vec<_> = (0..20).map(|nth| format!("/{nth}")).collect();
+    assert_eq!(*seen.lock().expect("nobody panics"), expected);
+}
+
+#[test]
+fn a_full_queue_and_a_long_wait_are_503_and_the_connection_lives_on() {
+    let (app, go, _) = slow();
+    let front = limited(1, 1, Duration::from_millis(300), web(), &app);
+    let mut first = front.rig.client();
+    first.say(GET);
+    while app.connections() == 0 {
+        thread::yield_now();
+    }
+    let mut second = front.rig.client();
+    second.say(GET);
+    front.waits_for(1);
+    let mut third = front.rig.client();
+    third.say(GET);
+    let (head, body) = third.message();
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("enough requests wait"), "{head}{body}");
+    assert_eq!(field(&head, "retry-after"), Some("1"));
+    assert_eq!(field(&head, "connection"), Some("keep-alive"));
+    let (head, body) = second.message();
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("busy for too long"), "{head}{body}");
+    (0..3).for_each(|_| go.send(()).expect("it listens"));
+    for client in [&mut first, &mut second, &mut third] {
+        if client.stream().peer_addr().is_ok() {
+            client.say(GET);
+        }
+    }
+    assert!(first.message().0.starts_with("HTTP/1.1 200 "));
+    assert_eq!(front.queue.waiting(), 0);
+}
+
+#[test]
+fn a_server_never_has_more_than_it_may() {
+    let busy = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let counts = Arc::clone(&busy);
+    let app = origin(move |mut wire, _| {
+        while wire.head().is_some() {
+            let now = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
+            counts.1.fetch_max(now, Ordering::SeqCst);
+            thread::yield_now();
+            counts.0.fetch_sub(1, Ordering::SeqCst);
+            wire.say(&ok("a"));
+        }
+    });
+    let front = limited(3, 1000, LONG, web(), &app);
+    let address = front.rig.address;
+    let clients: Vec<_> = (0..30)
+        .map(|_| {
+            thread::spawn(move || {
+                let mut client = Wire::connect(address);
+                for _ in 0..50 {
+                    client.say(GET);
+                    assert!(client.message().0.starts_with("HTTP/1.1 200 "));
+                }
+            })
+        })
+        .collect();
+    clients.into_iter().for_each(|client| client.join().expect("every request is answered"));
+    let most = busy.1.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&most), "{most} at once");
+    assert_eq!(front.queue.waiting(), 0);
+}
+
+#[test]
+fn a_tcp_client_waits_until_another_has_left() {
+    let app = origin(|mut wire, nth| {
+        wire.say(&format!("{nth}"));
+        assert_eq!(wire.rest(), "");
+    });
+    let tcp = Frontend { mode: Mode::Tcp, defer_accept: false, ..web() };
+    let front = limited(1, 1, LONG, tcp, &app);
+    let mut first = front.rig.client();
+    assert_eq!(first.bytes(1), b"0");
+    let mut second = front.rig.client();
+    front.waits_for(1);
+    assert_eq!(front.rig.client().rest(), "", "the queue is full: a reset");
+    drop(first);
+    assert_eq!(second.bytes(1), b"1");
+}
