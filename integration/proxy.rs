@@ -8,6 +8,8 @@ mod balance;
 mod bulk;
 #[path = "proxy/exchange.rs"]
 mod exchange;
+#[path = "proxy/leave.rs"]
+mod leave;
 #[path = "proxy/life.rs"]
 mod life;
 #[path = "proxy/limit.rs"]

@@ -1,7 +1,7 @@
 //! Listening sockets of the data plane: one per core and address, bound whether or not the address is here.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -41,23 +41,21 @@ fn open(address: SocketAddr, defer: Option<Duration>) -> io::Result<TcpListener>
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
     if let Some(silence) = defer {
-        defer_accept(&socket, silence)?;
+        let seconds = libc::c_int::try_from(silence.as_millis().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
+        defer_accept(socket.as_raw_fd(), seconds)?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// `TCP_DEFER_ACCEPT` for up to `silence`, rounded up to whole seconds.
-fn defer_accept(socket: &Socket, silence: Duration) -> io::Result<()> {
-    let seconds = libc::c_int::try_from(silence.as_millis().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
+/// `TCP_DEFER_ACCEPT` for up to so many seconds; 0 turns it off.
+pub(super) fn defer_accept(socket: RawFd, seconds: libc::c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of_val(&seconds)).unwrap_or(0);
     let option = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
     // SAFETY: the socket is open, and the kernel reads `length` bytes of an integer that outlives the call.
     #[expect(unsafe_code, reason = "no crate of ours has TCP_DEFER_ACCEPT")]
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), option.0, option.1, (&raw const seconds).cast(), length)
-    };
+    let result = unsafe { libc::setsockopt(socket, option.0, option.1, (&raw const seconds).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -99,8 +97,14 @@ impl Listener {
     }
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
+    }
+}
+
 /// One accept4(2).
-fn accept(listener: BorrowedFd<'_>) -> io::Result<(TcpStream, SocketAddr)> {
+pub(super) fn accept(listener: BorrowedFd<'_>) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
     let peer = peer.ok_or_else(|| io::Error::other("a client of an unknown address family"))?;

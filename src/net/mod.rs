@@ -9,6 +9,7 @@ pub mod claim;
 pub mod clock;
 pub mod files;
 pub mod heartbeat_socket;
+mod last_call;
 pub mod listen;
 pub mod ndp;
 pub mod ndp_watch;

@@ -23,7 +23,6 @@ use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
 use super::handshake::{self, ToServers};
 use super::problem::Problem;
-use super::reach::is_exhaustion;
 use super::relay;
 use super::session::Session;
 use super::stats::Counters;
@@ -33,10 +32,10 @@ use crate::config::{Frontend, Limits, Mode, Redirect, RequestRoute};
 use crate::net::listen::Listener;
 use crate::pool::{ServerId, Snapshot};
 
-/// How long an idle connection may still bring a request while we drain, to be told that it is the last one.
+/// How long an idle connection may still bring a request once the doors are closed, to be told that it is the last one.
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
 /// Connections that are accepted before those inside get a turn.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// Lines of one core about refused requests in a second; the rest is counted.
 const LOG_LINES: u32 = 20;
 
@@ -80,6 +79,8 @@ pub(super) struct Door {
     pub(super) pool: Option<usize>,
     /// Where that is sent when there is no pool.
     pub(super) redirect: Option<Redirect>,
+    /// Clients are accepted when they have said something.
+    pub(super) defers: bool,
     /// Its address in text: the Host for clients that send none.
     pub(super) host: String,
     /// The TLS that is spoken, as it is now.
@@ -88,13 +89,14 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, pool, routes, redirect, .. } = settings;
+        let Frontend { mode, pool, routes, redirect, defer_accept, .. } = settings;
         Self {
             frontend,
             mode: *mode,
             routes: routes.clone(),
             pool: *pool,
             redirect: *redirect,
+            defers: *defer_accept,
             host: address.to_string(),
             tls: None,
         }
@@ -206,23 +208,17 @@ impl Core {
                 // Who is inside has a turn before the next are let in.
                 Ok(true) => tokio::task::yield_now().await,
                 Ok(false) => {}
-                Err(error) => {
-                    if self.may_log() {
-                        tracing::debug!(address = door.host, %error, "accept failed");
-                    }
-                    // Files become free when clients leave. Otherwise that client gave up, and the next may not have.
-                    if is_exhaustion(&error) {
-                        tokio::time::sleep(TICK / 10).await;
-                    }
-                }
+                Err(error) => self.accept_failed(&door, &error).await,
             }
         }
+        self.let_the_last_in(&listener, &door).await;
+        drop(listener);
         self.doors.set(self.doors.get() - 1);
         self.news.notify_one();
     }
 
     /// Serves a client, or tells it that there are too many.
-    fn admit(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
+    pub(super) fn admit(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
         let guest = Guest::enter(self);
         let full = guest.others >= self.limits.connections;
         // Those turned away linger for a moment; when they are as many as the limit, nobody gets an answer.
@@ -271,9 +267,11 @@ impl Core {
                 () = self.news.notified() => {}
             }
             let now = Ticks::new(started.elapsed()).count();
-            if self.is_draining() && last_call.is_none() {
+            if self.is_draining() {
                 self.closing.notify_waiters();
-                last_call = Some(now + LAST_CALL.count());
+                if self.doors.get() == 0 {
+                    last_call = last_call.or(Some(now + LAST_CALL.count()));
+                }
             }
             self.deadlines.sweep(now, last_call.is_some_and(|at| now >= at));
             if now.is_multiple_of(10) {
@@ -343,7 +341,8 @@ impl Core {
         }
     }
 
-    fn may_log(&self) -> bool {
+    /// Whether this second has a line left.
+    pub(super) fn may_log(&self) -> bool {
         let lines = self.logged.get();
         self.logged.set(lines.saturating_add(1));
         lines < LOG_LINES

@@ -18,6 +18,7 @@ mod core;
 mod deadline;
 mod exchange;
 mod handshake;
+mod leave;
 mod pipe;
 mod problem;
 mod queue;
@@ -187,8 +188,8 @@ impl Proxy {
         Stats::sum(self.cores.iter().map(|core| &*core.counters), connections)
     }
 
-    /// Stops accepting. Running exchanges finish, every response from now on says `Connection: close`, and who stays
-    /// idle for a second is disconnected. Returns at once; [`Proxy::join`] waits.
+    /// Stops accepting, once everyone who has got through is in, within two seconds. Running exchanges finish, every
+    /// response from now on says `Connection: close`, and who stays idle for a second after that is disconnected. Returns at once; [`Proxy::join`] waits.
     pub fn drain(&self) {
         self.shared.draining.store(true, Ordering::Relaxed);
         self.tell();
