@@ -14,6 +14,8 @@ mod leave;
 mod life;
 #[path = "proxy/limit.rs"]
 mod limit;
+#[path = "proxy/places.rs"]
+mod places;
 #[path = "proxy/queue.rs"]
 mod queue;
 #[path = "proxy/refuse.rs"]
