@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pool", &[]),
     ("http", &[]),
     ("event", &["vrrp"]),
-    ("config", &["vrrp"]),
+    ("config", &["pool", "vrrp"]),
     ("link", &["event", "vrrp"]),
     ("net", &["vrrp"]),
     ("ha", &["config", "event", "link", "net", "pool", "vrrp"]),

@@ -4,6 +4,8 @@
 mod arrive;
 #[path = "proxy/balance.rs"]
 mod balance;
+#[path = "proxy/between.rs"]
+mod between;
 #[path = "proxy/bulk.rs"]
 mod bulk;
 #[path = "proxy/exchange.rs"]
@@ -16,6 +18,8 @@ mod life;
 mod limit;
 #[path = "proxy/places.rs"]
 mod places;
+#[path = "proxy/proxy_protocol.rs"]
+mod proxy_protocol;
 #[path = "proxy/queue.rs"]
 mod queue;
 #[path = "proxy/refuse.rs"]

@@ -10,7 +10,7 @@ use vipd::pool::{Key, Method, Rule, Snapshot};
 use crate::rig::*;
 
 fn rule(method: Method, key: Key) -> Rule {
-    Rule { method, key, sticky: None }
+    Rule { method, key, ..Rule::default() }
 }
 
 /// A proxy on two cores in front of `sites` with these weights.

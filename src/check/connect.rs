@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -49,9 +49,12 @@ pub(super) async fn open(
     stage: &mut Stage,
 ) -> Result<Stream, String> {
     *stage = CONNECTING;
-    let stream = TcpStream::connect(target.address).await.map_err(|error| trouble(&error))?;
+    let mut stream = TcpStream::connect(target.address).await.map_err(|error| trouble(&error))?;
     // A check is a few small messages.
     stream.set_nodelay(true).map_err(|error| trouble(&error))?;
+    if let Some(version) = target.send_proxy {
+        stream.write_all(version.nobody()).await.map_err(|error| trouble(&error))?;
+    }
     let Some(tls) = &target.check.tls else { return Ok(Box::new(stream)) };
     *stage = SHAKING_HANDS;
     let protocol = match &target.check.kind {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Check, Config};
 use crate::net::clock;
-use crate::pool::{Health, Observation, ServerId};
+use crate::pool::{Health, Observation, SendProxy, ServerId};
 use crate::vrrp::Time;
 
 use self::connect::Connectors;
@@ -43,6 +43,8 @@ pub struct Target {
     pub address: SocketAddr,
     /// What is asked, how often, and what counts as success.
     pub check: Check,
+    /// What a connection to it begins with.
+    pub send_proxy: Option<SendProxy>,
 }
 
 /// What one check saw.
@@ -65,7 +67,8 @@ pub fn targets(config: &Config) -> Vec<Target> {
     let servers = config.pools.iter().flat_map(|pool| pool.servers.iter().map(move |server| (pool, server)));
     let target = |(id, (pool, server)): (usize, (&crate::config::Pool, &crate::config::Server))| {
         let check = pool.check.clone()?;
-        Some(Target { server: ServerId(id), name: server.name.clone(), address: server.address, check })
+        let (name, address, send_proxy) = (server.name.clone(), server.address, pool.send_proxy);
+        Some(Target { server: ServerId(id), name, address, check, send_proxy })
     };
     servers.enumerate().filter_map(target).collect()
 }

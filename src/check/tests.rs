@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -11,7 +12,7 @@ use crate::config::CheckKind;
 fn tcp(server: usize, address: SocketAddr) -> Target {
     let interval = Duration::from_millis(20);
     let check = Check { interval, timeout: interval, ..Check::new(CheckKind::Tcp) };
-    Target { server: ServerId(server), name: "app1".into(), address, check }
+    Target { server: ServerId(server), name: "app1".into(), address, check, send_proxy: None }
 }
 
 #[test]
@@ -41,5 +42,26 @@ fn every_server_is_observed_again_and_again_until_nobody_listens() {
         assert!(last > begun);
         drop(seen);
         engine.await.expect("it ends in order");
+    });
+}
+
+#[test]
+fn a_server_that_wants_a_proxy_header_is_told_that_nobody_is_behind_a_check() {
+    Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
+        for version in [SendProxy::V1, SendProxy::V2] {
+            let server = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+            let address = server.local_addr().expect("it is bound");
+            let check = Check::new(CheckKind::Http(crate::config::HttpCheck::get("/health")));
+            let target = Target { check, send_proxy: Some(version), ..tcp(0, address) };
+            let (sender, seen) = mpsc::channel(1);
+            let engine = tokio::spawn(run(vec![target], sender));
+            let (mut stream, _) = server.accept().await.expect("a check");
+            let expected = [version.nobody(), b"GET /health HTTP/1.1\r\n"].concat();
+            let mut said = vec![0; expected.len()];
+            stream.read_exact(&mut said).await.expect("the beginning of the check");
+            assert_eq!(said, expected);
+            drop((stream, seen));
+            engine.await.expect("it ends in order");
+        }
     });
 }

@@ -11,11 +11,13 @@ use super::balance::{self, Balance};
 use super::checks::{Check, CheckKind, read};
 use super::passive::{self, Passive};
 use super::problem::{Problems, Program};
+use super::proxy_protocol;
 use super::queue::{self, Queue};
 use super::table::{Field, Table};
 use super::tls::{self, PoolTls};
 use super::track::Command;
 use super::value::{self, of_text};
+use crate::pool::SendProxy;
 
 /// A `[[pool]]`.
 pub(super) struct Pool {
@@ -34,6 +36,7 @@ pub(super) struct Pool {
     pub(super) tls: Option<Option<tls::Read<PoolTls>>>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) queue: Option<Field<Queue>>,
+    pub(super) send_proxy: Option<Option<SendProxy>>,
 }
 
 /// One of its servers.
@@ -66,8 +69,9 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let slow_start = table.optional("slow_start", value::duration);
     let tls = tls::pool(table.entry("tls"), table.problems);
     let queue = queue::queue(table.entry("queue"), table.problems);
+    let send_proxy = table.or("send_proxy", None, proxy_protocol::send_proxy);
     table.finish();
-    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls, queue })
+    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls, queue, send_proxy })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {

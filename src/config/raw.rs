@@ -18,6 +18,7 @@ use super::heartbeat::{self, Heartbeat};
 use super::placed::{self, Addresses};
 use super::pools::{self, Pool};
 use super::problem::{Outline, Problems, Program};
+use super::proxy_protocol::{self, Network};
 use super::request_route::{self, Redirect};
 use super::routes;
 use super::settings;
@@ -89,6 +90,7 @@ pub(super) struct Frontend {
     pub(super) defer_accept: Option<Field<bool>>,
     /// `None` when it is wrong, `Some(None)` when it speaks plain.
     pub(super) tls: Option<Option<tls::Read<FrontendTls>>>,
+    pub(super) accept_proxy: Option<Vec<Network>>,
 }
 
 /// Reads the tree, as much of it as can be read.
@@ -218,6 +220,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         redirect,
         defer_accept: table.optional("defer_accept", value::switch),
         tls: tls::frontend(table.entry("tls"), mode, table.problems),
+        accept_proxy: table.or("accept_proxy", Vec::new(), proxy_protocol::networks),
     };
     table.finish();
     Some(frontend)

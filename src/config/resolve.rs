@@ -310,6 +310,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
             None => frontend.mode? == valid::Mode::Http,
         },
         tls: frontend.tls.as_ref()?.as_ref().map(|tls| tls.valid.clone()),
+        accept_proxy: frontend.accept_proxy.clone()?,
     })
 }
 
@@ -325,6 +326,7 @@ fn valid_pool(pool: pools::Pool) -> Option<valid::Pool> {
         slow_start: plain(pool.slow_start?).unwrap_or_default(),
         tls: pool.tls?.map(|tls| tls.valid),
         queue: plain(pool.queue?).unwrap_or_default(),
+        send_proxy: pool.send_proxy?,
     })
 }
 

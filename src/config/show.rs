@@ -10,7 +10,7 @@ use super::quantity::{duration_text, size_text};
 use super::request_route;
 use super::routes;
 use super::valid::{Auth, Config, Garp, Limits, Mode, Node, ProxySettings, Transport};
-use super::{checks, passive, queue, tls, track};
+use super::{checks, passive, proxy_protocol, queue, tls, track};
 
 /// The config as TOML that [`super::parse`] reads back to the same config.
 pub fn show(config: &Config) -> String {
@@ -79,7 +79,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         if let Some(tls) = &frontend.tls {
             writeln!(out, "tls  = {}", tls::show::frontend(tls))?;
         }
-        writeln!(out)?;
+        writeln!(out, "accept_proxy = {}\n", strings(&frontend.accept_proxy))?;
     }
     for pool in &config.pools {
         writeln!(out, "[[pool]]\nname    = {:?}\nbalance = {}", pool.name, pool.balance)?;
@@ -89,6 +89,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         let sticky = pool.sticky.as_ref();
         let sticky = sticky.map_or("\"off\"".to_owned(), |name| format!("{{ cookie = \"{name}\" }}"));
         writeln!(out, "sticky = {sticky}\nslow_start = \"{}\"", duration_text(pool.slow_start))?;
+        writeln!(out, "send_proxy = \"{}\"", proxy_protocol::show(pool.send_proxy))?;
         write!(out, "{}", passive::show(pool.passive.as_ref(), pool.panic))?;
         if let Some(tls) = &pool.tls {
             writeln!(out, "tls = {}", tls::show::pool(tls))?;

@@ -12,12 +12,14 @@ use super::checks::Check;
 use super::heartbeat::Heartbeat;
 use super::passive::Passive;
 use super::placed::Elsewhere;
+use super::proxy_protocol::Network;
 use super::queue::Queue;
 use super::request_route::{Redirect, RequestRoute};
 use super::routes::Route;
 use super::sysctl::Sysctl;
 use super::tls::{FrontendTls, PoolTls, TlsSettings};
 use super::track::{Hook, Tracker};
+use crate::pool::SendProxy;
 use crate::vrrp::auth::Policy;
 use crate::vrrp::wire::Password;
 use crate::vrrp::{Centis, Cidr, Preempt, Priority, Span, Version, Vrid};
@@ -168,6 +170,8 @@ pub struct Frontend {
     pub defer_accept: bool,
     /// How it speaks TLS. Default not at all.
     pub tls: Option<FrontendTls>,
+    /// The proxies whose connections begin with a PROXY header that says who the client is. Default none.
+    pub accept_proxy: Vec<Network>,
 }
 
 impl Default for Frontend {
@@ -182,6 +186,7 @@ impl Default for Frontend {
             redirect: None,
             defer_accept: true,
             tls: None,
+            accept_proxy: Vec::new(),
         }
     }
 }
@@ -216,6 +221,8 @@ pub struct Pool {
     pub tls: Option<PoolTls>,
     /// Where requests wait while every server has as many as it may.
     pub queue: Queue,
+    /// The PROXY header that connections to its servers begin with. Default none.
+    pub send_proxy: Option<SendProxy>,
 }
 
 /// One application server of a pool.

@@ -1,7 +1,7 @@
 //! The choice: how a pool spreads its requests. Each pick is a few atomics over an immutable picture, whatever the
 //! number of servers.
 
-use super::Token;
+use super::{SendProxy, Token};
 
 /// How the next server of a pool is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Rule {
     pub key: Key,
     /// The cookie by which a client stays with its server.
     pub sticky: Option<String>,
+    /// What connections to its servers begin with; `None`: with what the client says.
+    pub send_proxy: Option<SendProxy>,
 }
 
 /// What a pick depends on beside the pool.

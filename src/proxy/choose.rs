@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::core::{Core, Door};
 use crate::config::RequestRoute;
 use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
-use crate::pool::{Draw, InFlight, Key, Queue, Rotation, Server, ServerId, Taken, Token, Tried, digest};
+use crate::pool::{
+    Draw, InFlight, Key, Queue, Rotation, SendProxy, Server, ServerId, Taken, Token, Tried, digest,
+};
 
 /// What a request says about where it goes, read once, before its head is rewritten.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +32,8 @@ pub(super) struct Picked {
     pub(super) address: SocketAddr,
     /// The client must be told that it has this server from now on.
     pub(super) tell: Option<Token>,
+    /// It wants to be told who the client is, by a header in front of all else.
+    pub(super) send_proxy: Option<SendProxy>,
     _in_flight: InFlight,
 }
 
@@ -48,7 +52,8 @@ impl Picked {
     fn new(pool: &Rotation, server: &Server, place: InFlight, choice: &Choice) -> Self {
         let is_news = pool.rule().sticky.is_some() && choice.held != Some(server.token);
         let tell = is_news.then_some(server.token);
-        Self { id: server.id, address: server.address, tell, _in_flight: place }
+        let send_proxy = pool.rule().send_proxy;
+        Self { id: server.id, address: server.address, tell, send_proxy, _in_flight: place }
     }
 }
 

@@ -28,7 +28,8 @@ use super::session::Session;
 use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
-use crate::config::{Frontend, Limits, Mode, Redirect, RequestRoute};
+use super::visitor::{Visitor, introduce};
+use crate::config::{Frontend, Limits, Mode, Network, Redirect, RequestRoute};
 use crate::net::listen::Listener;
 use crate::pool::{ServerId, Snapshot};
 
@@ -81,6 +82,8 @@ pub(super) struct Door {
     pub(super) redirect: Option<Redirect>,
     /// Clients are accepted when they have said something.
     pub(super) defers: bool,
+    /// The proxies in front whose connections begin with a PROXY header.
+    pub(super) accept_proxy: Vec<Network>,
     /// Its address in text: the Host for clients that send none.
     pub(super) host: String,
     /// The TLS that is spoken, as it is now.
@@ -89,7 +92,7 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, pool, routes, redirect, defer_accept, .. } = settings;
+        let Frontend { mode, pool, routes, redirect, defer_accept, accept_proxy, .. } = settings;
         Self {
             frontend,
             mode: *mode,
@@ -97,6 +100,7 @@ impl Door {
             pool: *pool,
             redirect: *redirect,
             defers: *defer_accept,
+            accept_proxy: accept_proxy.clone(),
             host: address.to_string(),
             tls: None,
         }
@@ -225,18 +229,37 @@ impl Core {
         if guest.others >= self.limits.connections.saturating_mul(2) {
             return;
         }
-        let (stream, door) = (Stream::accepted(tcp), Rc::clone(door));
+        let (stream, visitor, door) = (Stream::accepted(tcp), Visitor::new(peer), Rc::clone(door));
+        // Who is turned away need not say who it is.
+        if !full && door.accept_proxy.iter().any(|network| network.contains(peer.ip())) {
+            tokio::task::spawn_local(Rc::clone(self).introduced(guest, stream, visitor, door));
+        } else {
+            self.settle(guest, stream, visitor, door, full);
+        }
+    }
+
+    /// Serves a client once the proxy in front has said who it is.
+    async fn introduced(self: Rc<Self>, guest: Guest, mut stream: Stream, visitor: Visitor, door: Rc<Door>) {
+        let peer = visitor.peer;
+        match introduce(&self, &mut stream, visitor).await {
+            Ok(Some(visitor)) => self.settle(guest, stream, visitor, door, false),
+            Ok(None) => {}
+            Err(problem) => relay::refuse(&self, stream, peer, &door, &problem),
+        }
+    }
+
+    fn settle(self: &Rc<Self>, guest: Guest, stream: Stream, visitor: Visitor, door: Rc<Door>, full: bool) {
         if let Some(tls) = door.tls.clone() {
             // A handshake is more work than the client's request: when there are too many, there is none.
             if full {
-                return relay::turn_away(self, stream, peer, &door);
+                return relay::refuse(self, stream, visitor.peer, &door, &Problem::Full);
             }
-            tokio::task::spawn_local(handshake::serve(guest, stream, tls, peer, door));
+            tokio::task::spawn_local(handshake::serve(guest, stream, tls, visitor, door));
             return;
         }
         match (door.mode, full) {
             (Mode::Http, _) => {
-                let mut session = Session::new(guest, stream, peer, door);
+                let mut session = Session::new(guest, stream, visitor, door);
                 // What is rare must not make what is not any larger.
                 if full {
                     tokio::task::spawn_local(async move { session.turn_away().await });
@@ -244,11 +267,11 @@ impl Core {
                     tokio::task::spawn_local(async move { session.serve().await });
                 }
             }
-            (Mode::Tcp, true) => relay::turn_away(self, stream, peer, &door),
+            (Mode::Tcp, true) => relay::refuse(self, stream, visitor.peer, &door, &Problem::Full),
             (Mode::Tcp, false) => {
                 let core = Rc::clone(self);
                 tokio::task::spawn_local(async move {
-                    relay::serve(core, stream, peer, door).await;
+                    relay::serve(core, stream, visitor, door).await;
                     drop(guest);
                 });
             }
@@ -310,8 +333,12 @@ impl Core {
         address: SocketAddr,
         fresh: Option<Duration>,
     ) -> Option<Stream> {
-        let oldest = fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()));
-        self.upstreams.take(id, address, oldest)
+        self.upstreams.take(id, address, self.oldest(fresh))
+    }
+
+    /// The tick of the oldest use that is within the last `fresh`.
+    pub(super) fn oldest(&self, fresh: Option<Duration>) -> u64 {
+        fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()))
     }
 
     /// Logs a request that the proxy answers itself.

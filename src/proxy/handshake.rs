@@ -18,6 +18,7 @@ use super::relay;
 use super::secured::{Broken, Secured};
 use super::session::Session;
 use super::stream::Stream;
+use super::visitor::Visitor;
 use crate::config::Mode;
 
 /// What the data plane knows of TLS.
@@ -44,18 +45,18 @@ pub(super) async fn serve(
     guest: Guest,
     stream: Stream,
     tls: Arc<ArcSwap<ServerConfig>>,
-    peer: SocketAddr,
+    visitor: Visitor,
     door: Rc<Door>,
 ) {
     let core = guest.core();
     // Nothing of the handshake stays with the connection.
-    let welcome = Box::pin(with_client(&core, stream, &tls, peer, &door)).await;
+    let welcome = Box::pin(with_client(&core, stream, &tls, visitor.peer, &door)).await;
     drop(tls);
     match (welcome, door.mode) {
-        (Welcome::Secured(stream), Mode::Http) => Session::new(guest, stream, peer, door).serve().await,
-        (Welcome::Secured(stream), Mode::Tcp) => relay::serve(core, stream, peer, door).await,
+        (Welcome::Secured(stream), Mode::Http) => Session::new(guest, stream, visitor, door).serve().await,
+        (Welcome::Secured(stream), Mode::Tcp) => relay::serve(core, stream, visitor, door).await,
         (Welcome::Plain(stream), Mode::Http) => {
-            let mut session = Session::new(guest, stream, peer, door);
+            let mut session = Session::new(guest, stream, visitor, door);
             Box::pin(session.refuse(&Problem::PlainHttp)).await;
         }
         (Welcome::Plain(stream), Mode::Tcp) => stream.abort(),

@@ -21,6 +21,7 @@ mod handshake;
 mod leave;
 mod pipe;
 mod problem;
+pub mod proxy_header;
 mod queue;
 mod reach;
 mod redirect;
@@ -33,6 +34,7 @@ mod stream;
 mod tests;
 mod tunnel;
 mod upstream;
+mod visitor;
 
 use std::io;
 use std::net::SocketAddr;

@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use super::proxy_header;
 use crate::http::Malformed;
 
 /// Who has to change something.
@@ -21,6 +22,12 @@ pub(super) enum Problem {
     PlainHttp,
     /// The head did not come in time.
     HeadTimeout,
+    /// The PROXY header is malformed.
+    Header(proxy_header::Malformed),
+    /// The PROXY header did not come in time.
+    HeaderTimeout,
+    /// The connection was closed in the middle of the PROXY header.
+    HeaderCutShort,
     /// The body did not come in time.
     BodyTimeout,
     /// The body is larger than the limit.
@@ -55,13 +62,19 @@ impl From<Malformed> for Problem {
     }
 }
 
+impl From<proxy_header::Malformed> for Problem {
+    fn from(malformed: proxy_header::Malformed) -> Self {
+        Self::Header(malformed)
+    }
+}
+
 impl Problem {
     /// The status (RFC 9110 §15.5 and §15.6).
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Malformed(malformed) => malformed.status(),
-            Self::PlainHttp => 400,
-            Self::HeadTimeout | Self::BodyTimeout => 408,
+            Self::PlainHttp | Self::Header(_) | Self::HeaderCutShort => 400,
+            Self::HeadTimeout | Self::BodyTimeout | Self::HeaderTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::NoServer | Self::Full | Self::QueueFull | Self::QueueTimeout | Self::Exhausted(_) => 503,
             Self::Unreachable { .. }
@@ -78,6 +91,9 @@ impl Problem {
             Self::Malformed(_)
             | Self::PlainHttp
             | Self::HeadTimeout
+            | Self::Header(_)
+            | Self::HeaderTimeout
+            | Self::HeaderCutShort
             | Self::BodyTimeout
             | Self::BodyTooLarge => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
@@ -137,6 +153,11 @@ impl fmt::Display for Problem {
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::PlainHttp => f.write_str("plain HTTP was sent to a port of HTTPS"),
             Self::HeadTimeout => f.write_str("the head of the request did not arrive in time"),
+            Self::Header(malformed) => malformed.fmt(f),
+            Self::HeaderTimeout => f.write_str("the PROXY header did not arrive in time"),
+            Self::HeaderCutShort => {
+                f.write_str("the connection was closed in the middle of the PROXY header")
+            }
             Self::BodyTimeout => f.write_str("the body of the request did not arrive in time"),
             Self::BodyTooLarge => f.write_str("the body of the request is too large"),
             Self::NoServer => f.write_str("no healthy server"),

@@ -1,15 +1,15 @@
 //! A new connection to a server, and what it means that there is none.
 
 use std::io;
-use std::net::SocketAddr;
 
+use super::choose::Picked;
 use super::core::Core;
 use super::deadline::Timer;
 use super::handshake;
 use super::problem::Problem;
 use super::stream::Stream;
 use super::upstream;
-use crate::pool::ServerId;
+use super::visitor::Visitor;
 
 /// What may be done with a request that a server did not answer.
 #[derive(Clone, Copy, Debug)]
@@ -18,16 +18,24 @@ pub(super) enum Retry {
     NextServer,
 }
 
-/// Connects to a server of `pool`. A failure is counted for the server unless it is ours.
+/// Connects to a server of `pool`, and tells it who the client is if it wants to know. A failure is counted for
+/// the server unless it is ours.
 pub(super) async fn reach(
     core: &Core,
     timer: &Timer,
     pool: usize,
-    id: ServerId,
-    address: SocketAddr,
+    picked: &Picked,
+    client: (&Visitor, &Stream),
 ) -> Result<Stream, (Problem, Retry)> {
     let patience = core.limits.idle_timeout.max(core.limits.tunnel_timeout);
-    let connected = upstream::connect(address, timer, core.patience.connect, patience).await;
+    let id = picked.id;
+    let mut connected = upstream::connect(picked.address, timer, core.patience.connect, patience).await;
+    if let (Ok(server), Some(version)) = (&mut connected, picked.send_proxy) {
+        let (visitor, stream) = client;
+        if let Err(error) = upstream::greet(server, &visitor.header(version, stream), timer).await {
+            connected = Err(error);
+        }
+    }
     let connected = connected.map_err(|error| {
         if is_exhaustion(&error) {
             return (Problem::Exhausted(error), Retry::No);
@@ -44,7 +52,7 @@ pub(super) async fn reach(
     let stream = connected?;
     let Some(tls) = core.to_servers(pool) else { return Ok(stream) };
     // In the time that is left for connecting.
-    Box::pin(handshake::with_server(timer, stream, tls, address)).await.map_err(|broken| {
+    Box::pin(handshake::with_server(timer, stream, tls, picked.address)).await.map_err(|broken| {
         core.counters.servers[id.0].error();
         (handshake::unshaken(core.name(pool, id), broken), Retry::NextServer)
     })

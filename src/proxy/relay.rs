@@ -17,14 +17,15 @@ use super::problem::Problem;
 use super::reach::{Retry, reach};
 use super::stream::Stream;
 use super::tunnel::{Closed, Tunnel};
+use super::visitor::Visitor;
 use crate::pool::Tried;
 
 /// Serves a client until both sides have ended, or one has broken.
-pub(super) async fn serve(core: Rc<Core>, mut client: Stream, peer: SocketAddr, door: Rc<Door>) {
+pub(super) async fn serve(core: Rc<Core>, mut client: Stream, visitor: Visitor, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
-    let (mut server, _busy) = match connect(&core, &timer, &door, peer).await {
+    let (mut server, _busy) = match connect(&core, &timer, &door, (&visitor, &client)).await {
         Ok(connected) => connected,
-        Err(problem) => return refuse(&core, client, peer, &door, &problem),
+        Err(problem) => return refuse(&core, client, visitor.peer, &door, &problem),
     };
     if let Some(lifetime) = core.patience.lifetime {
         timer.bound(lifetime);
@@ -41,12 +42,8 @@ pub(super) async fn serve(core: Rc<Core>, mut client: Stream, peer: SocketAddr, 
     }
 }
 
-/// Disconnects a client because there are too many already.
-pub(super) fn turn_away(core: &Core, client: Stream, peer: SocketAddr, door: &Door) {
-    refuse(core, client, peer, door, &Problem::Full);
-}
-
-fn refuse(core: &Core, client: Stream, peer: SocketAddr, door: &Door, problem: &Problem) {
+/// Disconnects a client that cannot be answered.
+pub(super) fn refuse(core: &Core, client: Stream, peer: SocketAddr, door: &Door, problem: &Problem) {
     core.log_refusal(peer, problem);
     let counter = &core.counters.frontends[door.frontend];
     counter.request();
@@ -59,14 +56,14 @@ async fn connect(
     core: &Core,
     timer: &Timer,
     door: &Door,
-    peer: SocketAddr,
+    client: (&Visitor, &Stream),
 ) -> Result<(Stream, Picked), Problem> {
-    let choice = core.choose_blindly(door, peer);
+    let choice = core.choose_blindly(door, client.0.peer);
     let mut tried = Tried::default();
     let mut problem = Problem::NoServer;
     while let Some(picked) = core.server(&choice, &tried, timer).await? {
         let id = picked.id;
-        match reach(core, timer, choice.pool, id, picked.address).await {
+        match reach(core, timer, choice.pool, &picked, client).await {
             Ok(server) => {
                 core.counters.servers[id.0].request();
                 core.counters.frontends[door.frontend].request();

@@ -6,6 +6,7 @@
 //! cut off, and reading it fails (RFC 8446 §6.1).
 
 use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -60,6 +61,11 @@ impl Secured {
     pub(super) fn into_plain(mut self: Box<Self>) -> Stream {
         self.ending = true;
         std::mem::replace(&mut self.under, Stream::Lost)
+    }
+
+    /// What the other side connected to.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.under.local_addr()
     }
 
     /// Moves the handshake on. When it fails, the other side is told why, if it can be told at once.

@@ -1,7 +1,6 @@
 //! One client's connection: its requests, one after the other, each to a server that answers.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -20,6 +19,8 @@ use super::reach::{Retry, reach};
 use super::redirect;
 use super::stream::Stream;
 use super::tunnel::{Closed, Tunnel};
+use super::upstream::Own;
+use super::visitor::Visitor;
 use crate::http::{Answering, Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
 use crate::pool::{ServerId, Tried};
 
@@ -28,6 +29,9 @@ use crate::pool::{ServerId, Tried};
 const LINGER: Duration = Duration::from_secs(2);
 /// Servers close idle connections after seconds. What must not be sent twice only takes a fresher one.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// Connections of its own that a client has, to as many servers.
+const OWN: usize = 4;
 
 /// A request, ready to be sent to any server of the pool.
 #[derive(Debug)]
@@ -62,7 +66,9 @@ pub(super) struct Session {
     stream: Stream,
     /// What the client sent beyond what was used.
     buffer: Buffer,
-    peer: SocketAddr,
+    visitor: Visitor,
+    /// Its connections to servers that were told who it is.
+    own: Vec<Own>,
     /// The client's address in text, for X-Forwarded-For.
     address: Box<str>,
     door: Rc<Door>,
@@ -70,10 +76,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(guest: Guest, stream: Stream, peer: SocketAddr, door: Rc<Door>) -> Self {
+    pub(super) fn new(guest: Guest, stream: Stream, visitor: Visitor, door: Rc<Door>) -> Self {
         let core = guest.core();
-        let (timer, address) = (core.deadlines.timer(Waker::noop()), peer.ip().to_string().into());
-        Self { core, timer, stream, buffer: Buffer::default(), peer, address, door, _guest: guest }
+        let (timer, address) = (core.deadlines.timer(Waker::noop()), visitor.peer.ip().to_string().into());
+        Self {
+            core,
+            timer,
+            stream,
+            buffer: Buffer::default(),
+            visitor,
+            own: Vec::new(),
+            address,
+            door,
+            _guest: guest,
+        }
     }
 
     /// Serves the client until either side has enough.
@@ -200,7 +216,7 @@ impl Session {
         if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
             return Err(Problem::BodyTooLarge);
         }
-        let choice = self.core.choose(&self.door, self.peer, &request, &facts);
+        let choice = self.core.choose(&self.door, self.visitor.peer, &request, &facts);
         let redirect = self.door.redirect.filter(|_| choice.is_none());
         let elsewhere = redirect.map(|redirect| {
             (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
@@ -262,20 +278,23 @@ impl Session {
 
     /// Asks one server: over an idle connection first, and over a new one if that turns out to be stale.
     async fn ask(&mut self, picked: &Picked, asked: &mut Asked) -> Result<Next, (Problem, Retry)> {
-        let Picked { id, address, .. } = *picked;
-        let mut pooled = self.core.idle_connection(id, address, (!asked.is_idempotent).then_some(FRESH));
+        let id = picked.id;
+        let mut pooled = self.idle_connection(picked, (!asked.is_idempotent).then_some(FRESH));
         loop {
             let reused = pooled.is_some();
             let mut stream = match pooled.take() {
                 Some(stream) => stream,
-                None => reach(&self.core, &self.timer, asked.choice.pool, id, address).await?,
+                None => {
+                    let client = (&self.visitor, &self.stream);
+                    reach(&self.core, &self.timer, asked.choice.pool, picked, client).await?
+                }
             };
             let ended = self.exchange(&mut stream, picked, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
             match ended {
                 Ended::Passed { reusable, persistent } => {
                     if reusable {
-                        self.core.upstreams.put(id, address, stream, self.core.deadlines.now());
+                        self.keep(picked, stream);
                     }
                     return Ok(if persistent {
                         Next::Request
@@ -296,6 +315,34 @@ impl Session {
                     return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
                 }
                 Ended::Failed(failure) => return self.failed(failure, id, asked, repeatable),
+            }
+        }
+    }
+
+    /// A connection for another request: the client's own to a server that knows whose it is, else anyone's.
+    fn idle_connection(&mut self, picked: &Picked, fresh: Option<Duration>) -> Option<Stream> {
+        let Picked { id, address, send_proxy, .. } = *picked;
+        match send_proxy {
+            None => self.core.idle_connection(id, address, fresh),
+            Some(_) => {
+                let at = self.own.iter().position(|own| own.is_to(id))?;
+                self.own.swap_remove(at).take(address, self.core.oldest(fresh))
+            }
+        }
+    }
+
+    /// Keeps a connection whose exchange is over for the next one that may have it.
+    fn keep(&mut self, picked: &Picked, stream: Stream) {
+        let Picked { id, address, send_proxy, .. } = *picked;
+        let now = self.core.deadlines.now();
+        match send_proxy {
+            None => self.core.upstreams.put(id, address, stream, now),
+            Some(_) => {
+                self.own.retain(|own| !own.is_to(id));
+                if self.own.len() == OWN {
+                    self.own.swap_remove(0);
+                }
+                self.own.push(Own::new(id, address, stream, now));
             }
         }
     }
@@ -364,7 +411,7 @@ impl Session {
 
     /// Answers with the problem itself.
     async fn answer(&mut self, problem: &Problem, persistent: bool, is_head: bool) -> Next {
-        self.core.log_refusal(self.peer, problem);
+        self.core.log_refusal(self.visitor.peer, problem);
         let counter = &self.core.counters.frontends[self.door.frontend];
         counter.request();
         counter.error();

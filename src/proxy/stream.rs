@@ -5,7 +5,7 @@
 //! split into halves; each direction keeps the waker of whoever polled it last.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net;
+use std::net::{self, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -58,6 +58,28 @@ impl Stream {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
             Self::Secured(tls) => tls.poll_read(cx, room),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
+        }
+    }
+
+    /// As [`Stream::poll_read`], but what was read is still there to be read. Not for TLS.
+    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(count) = self.at_once(|tcp| tcp.peek(room.initialize_unfilled()))? {
+            room.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        match self {
+            Self::Plain(tcp) => tcp.poll_peek(cx, room).map_ok(|_count| ()),
+            Self::Lazy(_) | Self::Secured(_) | Self::Lost => Poll::Ready(Err(lost())),
+        }
+    }
+
+    /// What the other side connected to.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Lazy(tcp) => tcp.local_addr(),
+            Self::Plain(tcp) => tcp.local_addr(),
+            Self::Secured(tls) => tls.local_addr(),
+            Self::Lost => Err(lost()),
         }
     }
 

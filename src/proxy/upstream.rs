@@ -23,6 +23,31 @@ const PROBE: Duration = Duration::from_secs(15);
 /// Between probes that are not answered.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
 
+/// A connection that its server was told belongs to one client, while it waits for that client's next request.
+#[derive(Debug)]
+pub(super) struct Own {
+    server: ServerId,
+    idle: Idle,
+}
+
+impl Own {
+    pub(super) fn new(server: ServerId, address: SocketAddr, stream: Stream, since: u64) -> Self {
+        Self { server, idle: Idle { stream, address, since } }
+    }
+
+    /// Whether it leads to the server.
+    pub(super) fn is_to(&self, server: ServerId) -> bool {
+        self.server == server
+    }
+
+    /// The connection, on the same terms as [`Upstreams::take`].
+    pub(super) fn take(self, address: SocketAddr, since: u64) -> Option<Stream> {
+        let mut idle = self.idle;
+        let fits = idle.address == address && idle.since >= since && idle.stream.is_quiet();
+        fits.then_some(idle.stream)
+    }
+}
+
 /// One core's idle connections, by server. Last in, first out: the busiest stay warm, the others age.
 #[derive(Debug)]
 pub(super) struct Upstreams {
@@ -94,6 +119,22 @@ pub(super) async fn connect(
     let stream = connected.await?;
     prepare(&stream, patience)?;
     Ok(Stream::Plain(stream))
+}
+
+/// Says `header` before all else, within what is left of the time to connect.
+pub(super) async fn greet(stream: &mut Stream, header: &[u8], timer: &Timer) -> io::Result<()> {
+    let mut rest = header;
+    let said = poll_fn(|cx| {
+        while !rest.is_empty() {
+            match stream.poll_write(cx, rest) {
+                Poll::Ready(written) => rest = &rest[written?..],
+                Poll::Pending if timer.expired() => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    said.await
 }
 
 /// The options of a connection to a server.

@@ -17,7 +17,7 @@ mod looking;
 
 fn target(address: SocketAddr, kind: CheckKind, timeout: Duration) -> Target {
     let check = Check { interval: timeout, timeout, ..Check::new(kind) };
-    Target { server: ServerId(0), name: "app1".into(), address, check }
+    Target { server: ServerId(0), name: "app1".into(), address, check, send_proxy: None }
 }
 
 fn http(expect: &[(u16, u16)]) -> CheckKind {

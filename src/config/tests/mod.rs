@@ -6,6 +6,7 @@ mod checks;
 mod heartbeat;
 mod identify;
 mod placed;
+mod proxy_protocol;
 mod queue;
 mod random;
 mod request_route;
