@@ -55,6 +55,11 @@ fn chunks() {
     assert!(each("chunked", checks::chunked) >= 40);
 }
 
+#[test]
+fn proxy_headers() {
+    assert!(each("proxy_header", checks::proxy_header) >= 30);
+}
+
 /// Runs `check` over every seed of a target and says how many there were.
 fn each(target: &str, check: fn(&[u8])) -> usize {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/fuzz/corpus").join(target);

@@ -9,6 +9,8 @@ use vipd::http::{
 use vipd::net::arp::{Form, gratuitous};
 use vipd::net::claim::Claim;
 use vipd::net::{arp_watch, ndp, ndp_watch};
+use vipd::pool::SendProxy;
+use vipd::proxy::proxy_header::{self, Header, MAX_BINARY, emit};
 use vipd::vrrp::auth::{Auth, Binding, KeyId, Keys, LENGTH, Mode, Policy, Utc, Window};
 use vipd::vrrp::wire::{self, Path};
 use vipd::vrrp::{
@@ -257,6 +259,31 @@ pub(crate) fn chunked(bytes: &[u8]) {
     frame(&data, &mut again);
     again.extend([LAST_CHUNK, &trailers, END].concat());
     assert_eq!(parts(&again, again.len()), Ok((data, trailers, true, 0)));
+}
+
+/// A PROXY header is the same however its bytes arrive, ends where it says, and says the same when it is emitted again.
+pub(crate) fn proxy_header(bytes: &[u8]) {
+    let whole = proxy_header::parse(bytes);
+    let grown: Vec<_> =
+        (0..bytes.len().min(2 * MAX_BINARY)).map(|end| proxy_header::parse(&bytes[..end])).collect();
+    let decided = grown.iter().position(|parsed| *parsed != Ok(None));
+    assert!(decided.is_none_or(|at| grown[at..].iter().all(|parsed| *parsed == whole)));
+    let Ok(Some((header, length))) = whole else { return };
+    assert!((1..=bytes.len().min(MAX_BINARY)).contains(&length));
+    assert!(decided.is_none_or(|at| at == length));
+    let Header::Client { source, destination } = header else { return };
+    for version in [SendProxy::V1, SendProxy::V2] {
+        let mut again = Vec::new();
+        emit(version, Some((source, destination)), &mut again);
+        let plain = |at: std::net::SocketAddr| (at.ip().to_canonical(), at.port());
+        let expected = if plain(source).0.is_ipv4() == plain(destination).0.is_ipv4() {
+            let (source, destination) = (plain(source).into(), plain(destination).into());
+            Header::Client { source, destination }
+        } else {
+            Header::Nobody
+        };
+        assert_eq!(proxy_header::parse(&again), Ok(Some((expected, again.len()))));
+    }
 }
 
 /// Data, trailers, whether the body is over, and how many bytes are left, when `step` bytes arrive at a time.
