@@ -25,6 +25,8 @@ mod pair;
 mod routes;
 #[path = "failover/tuning.rs"]
 mod tuning;
+#[path = "failover/vmac.rs"]
+mod vmac;
 
 use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
 

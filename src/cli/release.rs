@@ -24,7 +24,7 @@ pub(crate) fn release(global: &Global) -> Result<(), Failure> {
     match released {
         Released::ByAgent(message) => println!("{message}"),
         Released::Directly(cleared) => {
-            if cleared.addresses.is_empty() && cleared.routes.is_empty() {
+            if cleared.addresses.is_empty() && cleared.routes.is_empty() && cleared.links.is_empty() {
                 println!("no address of ours was left");
             }
             for route in cleared.routes {
@@ -32,6 +32,9 @@ pub(crate) fn release(global: &Global) -> Result<(), Failure> {
             }
             for address in cleared.addresses {
                 println!("released {} from {}", address.address, address.name);
+            }
+            for link in cleared.links {
+                println!("removed {link}");
             }
         }
     }

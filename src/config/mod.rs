@@ -34,6 +34,7 @@ mod tls;
 mod track;
 mod valid;
 mod value;
+mod vmac;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use super::track::Tracker;
 use super::track::read::What;
 use super::valid;
 use super::valid::Transport;
+use super::vmac;
 use crate::vrrp::{Cidr, Family, Version};
 
 /// Records duplicates and references to nothing.
@@ -32,6 +33,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     request_route::cross_check(file, problems);
     trackers(file, problems);
     heartbeat::cross_check(file, problems);
+    vmac::cross_check(file, problems);
 }
 
 fn nodes(file: &File, problems: &mut Problems<'_>) {
@@ -274,6 +276,7 @@ fn valid_router(router: Router, track: Vec<Tracker>) -> Option<valid::Router> {
         interface,
         routes,
         sysctl: router.sysctl?,
+        use_vmac: plain(router.use_vmac?).unwrap_or(false),
         vrid: plain(router.vrid)?,
         addresses,
         elsewhere: elsewhere.map(|(address, interface)| Elsewhere { address, interface }).collect(),

@@ -36,6 +36,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         writeln!(out, "addresses       = {}", placed::shown(router))?;
         writeln!(out, "routes          = {}", routes::shown(&router.routes))?;
         writeln!(out, "sysctl          = \"{}\"", router.sysctl)?;
+        writeln!(out, "use_vmac        = {}", router.use_vmac)?;
         writeln!(out, "version         = {}", router.version)?;
         if let Some(password) = router.password {
             let text = String::from_utf8_lossy(&password);

@@ -74,6 +74,8 @@ pub struct Router {
     pub routes: Vec<Route>,
     /// What to do about kernel settings that are in the way. Default [`Sysctl::Advise`].
     pub sysctl: Sysctl,
+    /// Whether the addresses and the adverts have the virtual router's own MAC address. Default no.
+    pub use_vmac: bool,
     /// The protocol version. Default 3.
     pub version: Version,
     /// Where adverts are sent. Default multicast.

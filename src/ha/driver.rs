@@ -31,6 +31,7 @@ use super::refusing::Refusing;
 use super::scout::Found;
 use super::track::{DataPlane, Link};
 use super::vip;
+use super::vmac;
 use super::ways;
 
 mod heartbeats;
@@ -125,6 +126,7 @@ impl Ha {
         ha.interfaces = ha.hands.netlink.interfaces().await?;
         ways::remove_stale(&ha.hands.routes).await?;
         vip::remove_stale(&ha.hands.netlink, Some(&ha.config), &ha.interfaces).await?;
+        vmac::remove_stale(&ha.hands.netlink, &ha.config.routers, &ha.interfaces).await?;
         ha.look().await?;
         ha.rearm()?;
         Ok(ha)
@@ -202,6 +204,8 @@ impl Ha {
         let track = &mut self.instances[router].track;
         track.standing_back = standing_back;
         track.released &= standing_back;
+        // With a virtual MAC address: its link comes back.
+        self.lookout.changed();
         self.evaluate(clock::now(), router).await;
         self.rearm()
     }
@@ -221,6 +225,7 @@ impl Ha {
         for position in 0..self.instances.len() {
             self.feed(clock::now(), position, Input::Shutdown).await;
         }
+        vmac::remove(&self.hands.netlink, &self.instances).await;
     }
 
     /// How the routers stand.
@@ -273,6 +278,9 @@ impl Ha {
     /// Looks at the interfaces and makes what is there what should be there.
     async fn look(&mut self) -> io::Result<()> {
         self.interfaces = self.hands.netlink.interfaces().await?;
+        if vmac::ensure(&self.hands.netlink, &mut self.instances, &self.interfaces).await {
+            self.interfaces = self.hands.netlink.interfaces().await?;
+        }
         self.offers.look(&self.interfaces);
         self.survey();
         self.evaluate_all().await;
@@ -306,7 +314,10 @@ impl Ha {
 
     /// Weighs what a router depends on, and tells its machine.
     async fn evaluate(&mut self, now: Time, position: usize) {
-        let seats = place::seats(&self.instances[position].places, &self.interfaces);
+        let seats = match &self.instances[position].vmac_refused {
+            Some(why) => Err(why.clone()),
+            None => place::seats(&self.instances[position].places, &self.interfaces),
+        };
         let link = self.joined_link(position).and_then(|link| seats.clone().map(|_| link));
         let instance = &mut self.instances[position];
         instance.look(now, &self.interfaces, &self.plane, &mut self.events);

@@ -18,7 +18,9 @@ use super::heartbeat::Heartbeat;
 use super::place::{Place, Seat, places};
 use super::recorder::Recorded;
 use super::track::{DataPlane, Finding, Link, Track, Trackers, Verdict, adjusted};
+use super::vmac::{Vmac, vmacs};
 use super::ways::{Way, ways};
+use super::wires::Outlet;
 
 mod second_path;
 
@@ -88,6 +90,10 @@ pub(crate) struct Instance {
     pub(crate) weigh_at: Option<Time>,
     /// Its addresses, those that adverts list first.
     pub(crate) places: Vec<Place>,
+    /// The links with its virtual MAC addresses, when it has any.
+    pub(crate) vmacs: Vec<Vmac>,
+    /// Why one of them cannot be had.
+    pub(crate) vmac_refused: Option<String>,
     /// Kernel settings that are in its way, as they are told.
     pub(crate) advice: Vec<String>,
     /// Its routes, in the order of the config.
@@ -120,6 +126,8 @@ impl Instance {
         Self {
             machine: Machine::new(params, Priority::UNFIT),
             places: places(router),
+            vmacs: vmacs(router),
+            vmac_refused: None,
             advice: Vec::new(),
             ways: ways(router),
             track,
@@ -149,6 +157,20 @@ impl Instance {
         self.link = Some(link);
         self.places.iter_mut().zip(seats).for_each(|(place, seat)| place.seat = Some(seat));
         self.ways.iter_mut().for_each(|way| way.find(interfaces));
+        self.vmacs.iter_mut().for_each(|vmac| vmac.find(interfaces));
+    }
+
+    /// Where its adverts leave: to the group through the link with the virtual MAC address, if it has one (RFC 9568
+    /// §7.2), so that switches learn the port. To peers through the interface: who asks for their MAC addresses through
+    /// the link would teach them the virtual one for the node's own address.
+    pub(crate) fn outlets(&self) -> Vec<Outlet> {
+        let Some(link) = self.link else { return Vec::new() };
+        let through = |source| {
+            let vmac = self.vmacs.iter().find(|vmac| vmac.family == Family::of(source));
+            let vmac = vmac.and_then(|vmac| vmac.index).filter(|_| self.peers.is_none());
+            Outlet { source, interface: vmac.unwrap_or(link.index) }
+        };
+        link.sources().map(through).collect()
     }
 
     /// Looks at those trackers that need nobody to go and look.
@@ -307,6 +329,7 @@ impl Instance {
             advert_interval: self.router.advert_interval,
             addresses: self.places.iter().map(|place| self.address(place)).collect(),
             routes: self.ways.iter().map(Way::status).collect(),
+            vmacs: self.vmacs.iter().map(Vmac::status).collect(),
             advice: self.advice.clone(),
             peer: self.peer.clone(),
             takeovers: self.takeovers,

@@ -28,6 +28,7 @@ mod scout;
 mod track;
 mod tuning;
 mod vip;
+mod vmac;
 mod ways;
 mod wires;
 

@@ -16,6 +16,7 @@ use super::claims::Claims;
 use super::heartbeat::sockets::Heartbeats;
 use super::instance::Instance;
 use super::place::Place;
+use super::vmac;
 use super::ways;
 use super::wires::Wires;
 
@@ -59,6 +60,10 @@ impl Hands {
         effects: &[Effect],
         events: &mut Vec<Event>,
     ) -> Result<(), String> {
+        // The advert of a takeover comes first, and leaves through the links.
+        if effects.contains(&Effect::Claim) {
+            vmac::raise(&self.netlink, instance).await?;
+        }
         for effect in effects {
             match *effect {
                 Effect::SendAdvert(priority) => self.advertise(instance, priority),
@@ -72,6 +77,7 @@ impl Hands {
                 Effect::Release => {
                     ways::remove(&self.routes, instance, events).await;
                     self.release(instance, events).await;
+                    vmac::lower(&self.netlink, instance).await;
                 }
                 Effect::Moved { from, to, why } => events.push(instance.moved(from, to, why)),
             }
@@ -81,7 +87,8 @@ impl Hands {
 
     /// Puts one address where it goes; says whether it was missing.
     pub(crate) async fn put(&self, place: &Place) -> Result<bool, String> {
-        let Place { cidr, name, seat, .. } = place;
+        let Place { cidr, seat, .. } = place;
+        let name = place.on();
         let seat = seat.ok_or("no interface")?;
         self.netlink
             .add(seat.index, *cidr, seat.brings_network)
@@ -115,10 +122,10 @@ impl Hands {
     pub(crate) fn probe_one(&self, instance: &Instance, position: usize) {
         let Place { cidr, name, seat, .. } = &instance.places[position];
         let Some(seat) = seat else { return };
-        let asked = match (cidr.address, seat.mac, seat.source) {
-            (IpAddr::V4(address), Some(mac), _) => self.arp.probe(seat.index, mac, address),
+        let asked = match (cidr.address, seat.card.mac, seat.source) {
+            (IpAddr::V4(address), Some(mac), _) => self.arp.probe(seat.card.index, mac, address),
             (IpAddr::V6(address), Some(mac), Some(source)) => {
-                self.ndp.probe(seat.index, mac, source, address)
+                self.ndp.probe(seat.card.index, mac, source, address)
             }
             // Nobody to ask, or nowhere to answer to.
             (IpAddr::V4(_), None, _) | (IpAddr::V6(_), ..) => return,
@@ -131,12 +138,15 @@ impl Hands {
     /// Encoded anew each time, so that nothing stale is ever sent. A failure shows as silence to the peers, who
     /// then do what has to be done; the cause is an interface event that comes by itself.
     fn advertise(&mut self, instance: &mut Instance, priority: Priority) {
-        let Some(link) = instance.link else { return };
+        let outlets = instance.outlets();
+        if outlets.is_empty() {
+            return;
+        }
         // Signing counts on, so it is taken out for the moment.
         let mut auth = instance.auth.take();
         let (router, peers) = (&instance.router, instance.peers.as_deref());
         let dialect = |destination| instance.dialect_for(destination);
-        let sent = self.wires.advertise(router, link, priority, peers, auth.as_mut(), dialect);
+        let sent = self.wires.advertise(router, &outlets, priority, peers, auth.as_mut(), dialect);
         instance.auth = auth;
         let router = &instance.router;
         match sent {
@@ -170,7 +180,7 @@ impl Hands {
                     Err(error) => events.push(Event::AddressFailed {
                         router: instance.router.name.clone(),
                         address: place.cidr,
-                        why: format!("could not be taken off {}: {error}", place.name),
+                        why: format!("could not be taken off {}: {error}", place.on()),
                     }),
                 }
             }

@@ -7,6 +7,8 @@ use crate::net::arp::Mac;
 use crate::net::netlink::Interface;
 use crate::vrrp::Cidr;
 
+use super::vmac;
+
 /// One address of a router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -14,6 +16,8 @@ pub(crate) struct Place {
     pub(crate) cidr: Cidr,
     /// The name of the interface it goes on.
     pub(crate) name: String,
+    /// The link with the virtual MAC address on top of that one, when it goes on that.
+    pub(crate) vmac: Option<String>,
     /// That interface as it was when the router last could take part; kept through a fault, so that the address can
     /// still be taken off.
     pub(crate) seat: Option<Seat>,
@@ -28,16 +32,40 @@ pub(crate) struct Seat {
     pub(crate) index: u32,
     /// Its hardware address; `None` when there is nobody to announce to.
     pub(crate) mac: Option<Mac>,
+    /// Through which card the network is asked who has the address: with a virtual MAC address the one below, which is
+    /// where answers are sure to come, whatever port the switch has learned.
+    pub(crate) card: Card,
     /// The interface's own link-local IPv6 address, where answers to a question go.
     pub(crate) source: Option<Ipv6Addr>,
     /// No other address there has its network, so that the route to that has to come and go with this one.
     pub(crate) brings_network: bool,
 }
 
+/// A card, or what stands for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Card {
+    /// Its index.
+    pub(crate) index: u32,
+    /// Its hardware address; `None` when there is nobody to ask.
+    pub(crate) mac: Option<Mac>,
+}
+
+impl Place {
+    /// The name of the link it is put on.
+    pub(crate) fn on(&self) -> &str {
+        self.vmac.as_ref().unwrap_or(&self.name)
+    }
+}
+
 /// The addresses of a router, of which none is anywhere yet.
 pub(crate) fn places(router: &Router) -> Vec<Place> {
-    let all = router.places();
-    all.map(|(cidr, name)| Place { cidr, name: name.to_owned(), seat: None, held: false }).collect()
+    let own = router.addresses.len();
+    let place = |(position, (cidr, name)): (usize, (Cidr, &str))| {
+        let has_vmac = router.use_vmac && position < own;
+        let vmac = has_vmac.then(|| vmac::name(router.vrid, cidr.family()));
+        Place { cidr, name: name.to_owned(), vmac, seat: None, held: false }
+    };
+    router.places().enumerate().map(place).collect()
 }
 
 /// The seat of each of `places`, in their order.
@@ -52,7 +80,10 @@ pub(crate) fn seats(places: &[Place], interfaces: &[Interface]) -> Result<Vec<Se
             Some(ground) => ground,
             None => Ground::find(place, interfaces)?,
         };
-        seats.push(ground.seat(place.cidr));
+        seats.push(match &place.vmac {
+            Some(name) => ground.above(name, place.cidr, interfaces)?,
+            None => ground.seat(place.cidr),
+        });
         found = Some(ground);
     }
     Ok(seats)
@@ -87,13 +118,29 @@ impl<'i> Ground<'i> {
 
     fn seat(&self, cidr: Cidr) -> Seat {
         let covers = |other: &Cidr| other.address != cidr.address && other.contains(cidr);
+        // A loopback's is all zero.
+        let mac = self.interface.mac.filter(|mac| *mac != Mac::default());
+        let index = self.interface.index;
         Seat {
-            index: self.interface.index,
-            // A loopback's is all zero.
-            mac: self.interface.mac.filter(|mac| *mac != Mac::default()),
+            index,
+            mac,
+            card: Card { index, mac },
             source: self.source,
             brings_network: !self.others.iter().any(covers),
         }
+    }
+
+    /// The seat on the link of this name on top of it. What is sent to a network goes through the interface below, if
+    /// that has an address there; link-local addresses have a network of their own on each link.
+    fn above(&self, name: &str, cidr: Cidr, interfaces: &[Interface]) -> Result<Seat, String> {
+        let is_it = |at: &&Interface| {
+            at.name == name && at.macvlan.is_some_and(|link| link.below == self.interface.index)
+        };
+        let link = interfaces.iter().find(is_it);
+        let link = link.ok_or_else(|| format!("there is no {name}, where {cidr} goes, or not yet"))?;
+        let local = matches!(cidr.address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let below = self.seat(cidr);
+        Ok(Seat { index: link.index, mac: link.mac, brings_network: local || below.brings_network, ..below })
     }
 }
 

@@ -11,9 +11,11 @@ use crate::vrrp::{Dialect, Priority};
 use super::heartbeat::Heartbeat;
 use super::instance;
 use super::offers::Offers;
+use super::place;
 use super::vip::{self, Removed};
+use super::vmac;
 use super::ways;
-use super::wires::Wires;
+use super::wires::{Outlet, Wires};
 
 /// What was taken off and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,9 +24,11 @@ pub struct Cleared {
     pub addresses: Vec<Removed>,
     /// Routes.
     pub routes: Vec<Route>,
+    /// The names of links with a virtual MAC address.
+    pub links: Vec<String>,
 }
 
-/// Takes every address and route of ours off. A router of the config that had one was Active here: its peers hear priority 0.
+/// Takes every address, route and link of ours off. A router of the config that had one was Active here: its peers hear priority 0.
 /// Without a config only tagged addresses are found, and nobody is told. `auths` signs for the routers, in their order.
 ///
 /// # Errors
@@ -34,8 +38,9 @@ pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>
     let interfaces = netlink.interfaces().await?;
     let routes = ways::remove_stale(&Routes::open()?).await?;
     let addresses = vip::remove_stale(&netlink, config.map(|(config, _)| config), &interfaces).await?;
+    let links = vmac::remove_stale(&netlink, &[], &interfaces).await?;
     let Some((config, node)) = config else {
-        return Ok(Cleared { routes, addresses });
+        return Ok(Cleared { routes, addresses, links });
     };
     let mut offers = Offers::new(config, node);
     offers.look(&interfaces);
@@ -43,7 +48,7 @@ pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>
     let auths = auths.iter_mut().map(Option::as_mut).chain(std::iter::repeat_with(|| None));
     for (router, auth) in config.routers.iter().zip(auths) {
         let had = |removed: &Removed| {
-            router.places().any(|(cidr, name)| removed.name == name && removed.address == cidr)
+            place::places(router).iter().any(|at| removed.name == at.on() && removed.address == at.cidr)
         };
         if !addresses.iter().any(had) {
             continue;
@@ -56,9 +61,11 @@ pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>
             continue;
         };
         let peers = instance::peers(config, node, router);
-        wires.advertise(router, link, Priority::RESIGN, peers.as_deref(), auth, |_| Dialect::Pseudo)?;
+        let outlet = |source| Outlet { source, interface: link.index };
+        let outlets: Vec<_> = link.sources().map(outlet).collect();
+        wires.advertise(router, &outlets, Priority::RESIGN, peers.as_deref(), auth, |_| Dialect::Pseudo)?;
     }
-    Ok(Cleared { routes, addresses })
+    Ok(Cleared { routes, addresses, links })
 }
 
 /// Over a path of its own, which may live when the cable is out. From any port: an agent that hangs has the right one.

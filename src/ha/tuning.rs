@@ -9,6 +9,8 @@ use crate::net::arp::Mac;
 use crate::net::netlink::Interface;
 use crate::vrrp::{Cidr, Family};
 
+use super::vmac;
+
 /// A setting that should be another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
@@ -52,7 +54,8 @@ pub fn advice(
     interfaces: &[Interface],
     read: impl Fn(&str) -> Option<i64>,
 ) -> Vec<Advice> {
-    let card = |at: &&Interface| at.up && at.mac.is_some_and(|mac| mac != Mac::default());
+    let card =
+        |at: &&Interface| at.up && at.mac.is_some_and(|mac| mac != Mac::default()) && !vmac::is_ours(at);
     let cards: Vec<_> = interfaces.iter().filter(card).map(|at| at.name.as_str()).collect();
     let mut survey = Survey { read, found: Vec::new() };
     let v4: BTreeSet<_> = on_cards(router, &cards, Family::V4).map(|(_, name)| name).collect();
@@ -71,6 +74,7 @@ pub fn advice(
     }
     let v6: BTreeSet<_> = on_cards(router, &cards, Family::V6).map(|(_, name)| name).collect();
     v6.iter().for_each(|name| survey.has_ipv6(name));
+    interfaces.iter().filter(|at| vmac::is_ours(at)).for_each(|at| survey.stays_quiet(&at.name, router));
     if config.frontends.is_empty() {
         survey.can_be_bound("ipv4", !v4.is_empty());
         survey.can_be_bound("ipv6", !v6.is_empty());
@@ -147,6 +151,20 @@ impl<R: Fn(&str) -> Option<i64>> Survey<R> {
         let path = format!("ipv6/conf/{name}/disable_ipv6");
         if (self.read)(&path) == Some(1) {
             let what = format!("IPv6 is off on {name}: it cannot take an IPv6 address");
+            self.found.push(Advice { name: path, value: 0, what });
+        }
+    }
+
+    /// What `use_vmac` sets itself, where /proc may be written.
+    fn stays_quiet(&mut self, name: &str, router: &Router) {
+        let path = format!("ipv6/conf/{name}/accept_ra");
+        let is_off = (self.read)(&format!("ipv6/conf/{name}/disable_ipv6")) == Some(1);
+        let its_own = vmac::vmacs(router).iter().any(|vmac| vmac.name == name);
+        if its_own && !is_off && (self.read)(&path).is_some_and(|level| level > 0) {
+            let what = format!(
+                "{name} takes an address and a default route from IPv6 router advertisements, and loses them with the \
+                 Active role"
+            );
             self.found.push(Advice { name: path, value: 0, what });
         }
     }

@@ -1,7 +1,7 @@
 //! The addresses, level-triggered: what is on the interfaces is compared with what should be, at start and after
 //! every change, so that neither a crash nor another program leaves them wrong for long.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use crate::config::Config;
@@ -12,6 +12,8 @@ use crate::vrrp::{Cidr, Role};
 
 use super::instance::Instance;
 use super::perform::Hands;
+use super::place::places;
+use super::vmac;
 
 /// An address that was taken off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +52,17 @@ pub(crate) async fn remove_stale(
 fn is_ours(config: Option<&Config>, interface: &Interface, assigned: &Assigned) -> bool {
     let routers = config.map_or(&[][..], |config| &config.routers);
     assigned.ours
-        || routers
-            .iter()
-            .any(|router| router.places().any(|(cidr, name)| name == interface.name && cidr == assigned.cidr))
+        || routers.iter().any(|router| {
+            places(router).iter().any(|at| at.on() == interface.name && at.cidr == assigned.cidr)
+        })
 }
 
 /// What is on the interfaces and can be used, to be asked by address: a node may have a thousand of them.
 pub(crate) struct There {
     /// Whether the address carries our tag.
     ours: HashMap<(u32, Cidr), bool>,
+    /// The interfaces that are up.
+    up: HashSet<u32>,
 }
 
 impl There {
@@ -67,7 +71,14 @@ impl There {
             let there = interface.addresses.iter().filter(|assigned| assigned.ours || !assigned.tentative);
             there.map(|assigned| ((interface.index, assigned.cidr), assigned.ours))
         });
-        Self { ours: addresses.collect() }
+        let up = interfaces.iter().filter(|interface| interface.up).map(|interface| interface.index);
+        Self { ours: addresses.collect(), up: up.collect() }
+    }
+
+    /// Whether a link with a virtual MAC address of a router is up, or is not.
+    fn has_vmac(&self, instance: &Instance, up: bool) -> bool {
+        let mut indexes = instance.vmacs.iter().filter_map(|vmac| vmac.index);
+        indexes.any(|index| self.up.contains(&index) == up)
     }
 }
 
@@ -79,6 +90,9 @@ pub(crate) async fn reconcile(
     events: &mut Vec<Event>,
 ) {
     let mut restored = false;
+    if instance.machine.role() == Role::Active && there.has_vmac(instance, false) {
+        restored = raise_again(hands, instance).await;
+    }
     for position in 0..instance.places.len() {
         let place = &instance.places[position];
         let Some(seat) = place.seat else { continue };
@@ -93,9 +107,21 @@ pub(crate) async fn reconcile(
         }
         instance.places[position].held = instance.machine.role() == Role::Active;
     }
+    if instance.machine.role() != Role::Active && there.has_vmac(instance, true) {
+        vmac::lower(&hands.netlink, instance).await;
+    }
     if restored {
         hands.announce(instance);
     }
+}
+
+/// The link of an Active was set down, or is another one than before.
+async fn raise_again(hands: &Hands, instance: &mut Instance) -> bool {
+    let raised = vmac::raise(&hands.netlink, instance).await;
+    if let Err(why) = &raised {
+        instance.refuse(clock::now(), why.clone());
+    }
+    raised.is_ok()
 }
 
 /// Says whether the address had been missing. A refusal of the kernel makes the router's next weighing a fault.

@@ -11,7 +11,14 @@ use crate::vrrp::auth::{self, Auth, Binding};
 use crate::vrrp::wire::{self, Advert, Path};
 use crate::vrrp::{Accepted, Dialect, Family, Priority, Refusal, accept, accept_v6};
 
-use super::track::Link;
+/// Where the adverts of one family leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outlet {
+    /// Their source address.
+    pub(crate) source: IpAddr,
+    /// Index of the interface.
+    pub(crate) interface: u32,
+}
 
 /// The sockets, and room for one message.
 pub(crate) struct Wires {
@@ -86,7 +93,7 @@ impl Wires {
     pub(crate) fn advertise(
         &mut self,
         router: &Router,
-        link: Link,
+        outlets: &[Outlet],
         priority: Priority,
         peers: Option<&[IpAddr]>,
         mut auth: Option<&mut Auth>,
@@ -95,7 +102,7 @@ impl Wires {
         let addresses: Vec<_> = router.addresses.iter().map(|cidr| cidr.address).collect();
         let advert =
             Advert { version: router.version, vrid: router.vrid, priority, interval: router.advert_interval };
-        for source in link.sources() {
+        for Outlet { source, interface } in outlets.iter().copied() {
             let group = [Path::to_group(source).destination];
             let socket = match Family::of(source) {
                 Family::V4 => &self.v4,
@@ -116,7 +123,7 @@ impl Wires {
                 if let Some(trailer) = trailer {
                     wire::seal(&mut self.message, trailer, path);
                 }
-                socket.send(&self.message, link.index, source, *destination)?;
+                socket.send(&self.message, interface, source, *destination)?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::moving::{AddressStatus, RouteStatus};
+use super::moving::{AddressStatus, RouteStatus, VmacStatus};
 use crate::event::{Alarm, Stamped};
 use crate::vrrp::auth::{KeyId, Mode, Window};
 use crate::vrrp::{Centis, Dialect, Priority, Role, Version, Vrid};
@@ -147,6 +147,9 @@ pub struct RouterStatus {
     /// Its routes, in the order of the config.
     #[serde(default)]
     pub routes: Vec<RouteStatus>,
+    /// The links with its virtual MAC addresses, when it has any.
+    #[serde(default)]
+    pub vmacs: Vec<VmacStatus>,
     /// Kernel settings that are in its way: what goes wrong and what to write.
     #[serde(default)]
     pub advice: Vec<String>,

@@ -12,5 +12,5 @@ pub use message::{
     ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status, TrackerEffect,
     TrackerState, TrackerStatus,
 };
-pub use moving::{AddressStatus, RouteStatus};
+pub use moving::{AddressStatus, RouteStatus, VmacStatus};
 pub use path::{PathState, PathStatus};

@@ -26,3 +26,14 @@ pub struct AddressStatus {
     /// Whether it is on this node's interface.
     pub held: bool,
 }
+
+/// A link with a virtual MAC address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VmacStatus {
+    /// Its name.
+    pub link: String,
+    /// Its MAC address.
+    pub mac: String,
+    /// It is up, as it is while the router is Active.
+    pub up: bool,
+}

@@ -201,6 +201,8 @@ fn prepare_v6(socket: &Socket) -> io::Result<()> {
     socket.set_multicast_loop_v6(false)?;
     socket.set_multicast_hops_v6(wire::TTL.into())?;
     socket.set_unicast_hops_v6(wire::TTL.into())?;
+    // The source is a link-local address of the interface, also when a link on top of that sends.
+    socket.set_freebind_v6(true)?;
     socket.set_tclass_v6(wire::TOS.into())?;
     socket.set_recv_hoplimit_v6(true)?;
     setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;

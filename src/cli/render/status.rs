@@ -3,6 +3,7 @@
 use crate::link::{
     AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PathState, PathStatus, PeerStatus,
     ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
+    VmacStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -84,6 +85,7 @@ fn router(router: &RouterStatus, now_ms: u64, style: Style) -> String {
         // Active without the address, or the address without being Active: someone has to look.
         if address.held == (router.role == Role::Active) { cell } else { bad(cell) }
     }));
+    rows.extend(router.vmacs.iter().enumerate().map(|(index, at)| vmac(index, at, router.role)));
     rows.extend(router.routes.iter().enumerate().map(|(index, at)| route(index, at, router.role)));
     rows.push(peer(router, now_ms));
     rows.extend(router.trackers.iter().enumerate().map(|(index, at)| tracker(index, at, now_ms)));
@@ -111,6 +113,13 @@ fn path(index: usize, path: &PathStatus, role: Role, now_ms: u64) -> Vec<Cell> {
     let label = if index == 0 { "paths" } else { "" };
     let row = line(label, format!("{path}{port}: {state_text}; {counts}"));
     if *state == PathState::Lost { bad(row) } else { row }
+}
+
+fn vmac(index: usize, vmac: &VmacStatus, role: Role) -> Vec<Cell> {
+    let VmacStatus { link, mac, up } = vmac;
+    let state = if *up { "up" } else { "down" };
+    let cell = line(if index == 0 { "vmac" } else { "" }, format!("{mac} on {link}, {state}"));
+    if *up == (role == Role::Active) { cell } else { bad(cell) }
 }
 
 fn route(index: usize, route: &RouteStatus, role: Role) -> Vec<Cell> {

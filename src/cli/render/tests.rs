@@ -62,6 +62,7 @@ fn router() -> RouterStatus {
             interface: None,
         }],
         routes: Vec::new(),
+        vmacs: Vec::new(),
         advice: Vec::new(),
         peer: Some(PeerStatus {
             address: [10, 77, 0, 2].into(),

@@ -15,6 +15,7 @@ mod sample;
 mod tls;
 mod track;
 mod values;
+mod vmac;
 mod warnings;
 mod whole;
 

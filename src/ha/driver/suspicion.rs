@@ -28,7 +28,8 @@ impl Ha {
                 instance.places.iter().any(|Place { cidr, seat, .. }| {
                     cidr.address == claim.address
                         && seat.is_some_and(|at| {
-                            at.index == interface && at.mac.is_some_and(|mac| mac != claim.mac)
+                            [at.index, at.card.index].contains(&interface)
+                                && at.mac.is_some_and(|mac| mac != claim.mac)
                         })
                 })
             };

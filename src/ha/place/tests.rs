@@ -11,7 +11,7 @@ fn cidr(text: &str) -> Cidr {
 }
 
 fn place(text: &str, name: &str) -> Place {
-    Place { cidr: cidr(text), name: name.to_owned(), seat: None, held: false }
+    Place { cidr: cidr(text), name: name.to_owned(), vmac: None, seat: None, held: false }
 }
 
 fn interface(index: u32, name: &str, addresses: &[(&str, bool)]) -> Interface {
@@ -22,6 +22,7 @@ fn interface(index: u32, name: &str, addresses: &[(&str, bool)]) -> Interface {
         mac: Some(MAC),
         up: true,
         running: true,
+        macvlan: None,
         addresses: addresses.iter().map(assigned).collect(),
     }
 }

@@ -157,7 +157,15 @@ fn assigned(address: IpAddr, tentative: bool) -> Assigned {
 fn interface(up: bool, running: bool, addresses: &[[u8; 4]]) -> Vec<Interface> {
     let assigned = |octets: &[u8; 4]| assigned((*octets).into(), false);
     let addresses = addresses.iter().map(assigned).collect();
-    vec![Interface { index: 7, name: "eth0".to_owned(), mac: Some(LINK.mac), up, running, addresses }]
+    vec![Interface {
+        index: 7,
+        name: "eth0".to_owned(),
+        mac: Some(LINK.mac),
+        up,
+        running,
+        macvlan: None,
+        addresses,
+    }]
 }
 
 fn offered(interfaces: &[Interface]) -> Result<Link, String> {

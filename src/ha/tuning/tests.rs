@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::config::parse;
+use crate::net::netlink::Macvlan;
 
 const FILE: &str = r#"
 [[node]]
@@ -30,12 +31,41 @@ fn lines(cards: &[&str], settings: &[(&str, i64)]) -> Vec<String> {
         mac: Some(if *name == "lo" { [0; 6] } else { [2, 0, 0, 0, 0, 1] }),
         up: true,
         running: true,
+        macvlan: None,
         addresses: Vec::new(),
     };
     let interfaces: Vec<_> = cards.iter().map(interface).collect();
     let settings: HashMap<_, _> = settings.iter().copied().collect();
     let found = advice(&config, &config.routers[0], &interfaces, |name| settings.get(name).copied());
     found.iter().map(Advice::line).collect()
+}
+
+#[test]
+fn a_link_of_use_vmac_is_no_card_and_takes_no_router_advertisements() {
+    let config = parse("f", &FILE.replace("vrid = 51", "vrid = 51\nuse_vmac = true")).expect("valid").config;
+    let card = Interface {
+        index: 2,
+        name: "eth0".to_owned(),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        up: true,
+        running: true,
+        macvlan: None,
+        addresses: Vec::new(),
+    };
+    let (name, mac) = ("vipd6-51".to_owned(), Some([0, 0, 0x5E, 0, 2, 51]));
+    let macvlan = Some(Macvlan { below: 2, bridge: true });
+    let interfaces = [card.clone(), Interface { index: 3, name, mac, macvlan, ..card }];
+    let lines = |taken: i64| {
+        let read = |name: &str| match name {
+            "ipv6/conf/vipd6-51/accept_ra" => Some(taken),
+            "ipv4/conf/eth0/rp_filter" => Some(1),
+            _ => None,
+        };
+        let found = advice(&config, &config.routers[0], &interfaces, read);
+        found.iter().map(Advice::line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(1), ["net.ipv6.conf.vipd6-51.accept_ra = 0"]);
+    assert_eq!(lines(0), [""; 0]);
 }
 
 #[test]

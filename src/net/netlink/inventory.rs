@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
-use super::{ADDRESS_PROTOCOL, Assigned, Interface};
+use super::{ADDRESS_PROTOCOL, Assigned, Interface, Macvlan};
 use crate::vrrp::Cidr;
 
 /// Collects the messages of one look, in any order.
@@ -45,6 +45,7 @@ fn interface(link: LinkMessage) -> Interface {
         mac: None,
         up: flags.contains(LinkFlags::Up),
         running: flags.contains(LinkFlags::Running),
+        macvlan: Macvlan::of(&link.attributes),
         addresses: Vec::new(),
     };
     for attribute in link.attributes {

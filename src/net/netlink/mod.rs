@@ -4,11 +4,13 @@
 //! reply to it and never reach the events.
 
 mod inventory;
+mod macvlan;
 mod requests;
 mod routes;
 mod watch;
 
 pub use inventory::Inventory;
+pub use macvlan::Macvlan;
 pub use requests::Netlink;
 pub use routes::{MAIN_TABLE, ROUTE_PROTOCOL, Route, Routes};
 pub use watch::Watch;
@@ -32,6 +34,8 @@ pub struct Interface {
     pub up: bool,
     /// IFF_RUNNING: there is a carrier, and it passes traffic.
     pub running: bool,
+    /// What it is on top of; `None` when it is no macvlan.
+    pub macvlan: Option<Macvlan>,
     /// Its addresses, IPv4 and IPv6.
     pub addresses: Vec<Assigned>,
 }

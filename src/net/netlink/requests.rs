@@ -14,7 +14,7 @@ use crate::vrrp::Cidr;
 /// A connection for requests. Its socket belongs to the network namespace in which it was opened.
 #[derive(Clone, Debug)]
 pub struct Netlink {
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl Netlink {

@@ -149,7 +149,15 @@ fn an_effective_priority_stays_between_unfit_and_254_and_an_owners_stays() {
 fn another_interface_must_be_up_and_have_a_carrier() {
     let mut track = trackers(r#"{ interface = "eth1" }"#);
     let interface = |up, running| {
-        vec![Interface { index: 3, name: "eth1".to_owned(), mac: None, up, running, addresses: Vec::new() }]
+        vec![Interface {
+            index: 3,
+            name: "eth1".to_owned(),
+            mac: None,
+            up,
+            running,
+            macvlan: None,
+            addresses: Vec::new(),
+        }]
     };
     let mut look = |interfaces: &[Interface]| {
         let events = track.look(at(1), 1, "web", interfaces, &DataPlane::NotNeeded);
