@@ -60,15 +60,19 @@ impl Hands {
         effects: &[Effect],
         events: &mut Vec<Event>,
     ) -> Result<(), String> {
-        // The advert of a takeover comes first, and leaves through the links.
-        if effects.contains(&Effect::Claim) {
+        // The first advert with a virtual MAC address leads the switch here: the addresses have to be here by then.
+        let early = effects.contains(&Effect::Claim) && !instance.vmacs.is_empty();
+        if early {
             vmac::raise(&self.netlink, instance).await?;
+            self.claim(instance).await?;
         }
         for effect in effects {
             match *effect {
                 Effect::SendAdvert(priority) => self.advertise(instance, priority),
                 Effect::Claim => {
-                    self.claim(instance).await?;
+                    if !early {
+                        self.claim(instance).await?;
+                    }
                     ways::add(&self.routes, instance, events).await;
                 }
                 // Nothing delays the first announcement of a takeover.
@@ -76,8 +80,9 @@ impl Hands {
                 Effect::Announce => instance.announces = true,
                 Effect::Release => {
                     ways::remove(&self.routes, instance, events).await;
-                    self.release(instance, events).await;
+                    // Down first: leaving the groups of its addresses (MLD), it would lead the switch here again.
                     vmac::lower(&self.netlink, instance).await;
+                    self.release(instance, events).await;
                 }
                 Effect::Moved { from, to, why } => events.push(instance.moved(from, to, why)),
             }

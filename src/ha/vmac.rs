@@ -80,7 +80,7 @@ pub(crate) fn is_ours(interface: &Interface) -> bool {
     interface.macvlan.is_some() && vrid.is_some_and(|vrid| interface.mac == Some(vrid.mac(family)))
 }
 
-/// Sets a router's links up. Before its first advert, which goes out through one.
+/// Sets a router's links up, before its addresses and its first advert, which goes out through one.
 ///
 /// # Errors
 /// The words for the fault.
@@ -98,7 +98,7 @@ pub(crate) async fn raise(netlink: &Netlink, instance: &mut Instance) -> Result<
     Ok(())
 }
 
-/// Sets a router's links down, once no address is left on them.
+/// Sets a router's links down: from then on they say nothing, and nothing reaches them.
 pub(crate) async fn lower(netlink: &Netlink, instance: &mut Instance) {
     for vmac in &mut instance.vmacs {
         match vmac.set_up(netlink, false).await {
