@@ -14,6 +14,8 @@ use vipd::vrrp::{Centis, Cidr, Dialect, Priority, Version, Vrid};
 mod bed;
 #[path = "conflict/ipv6.rs"]
 mod ipv6;
+#[path = "conflict/vmac.rs"]
+mod vmac;
 
 use bed::{Bed, CONFIG, VIP};
 

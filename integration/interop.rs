@@ -37,12 +37,12 @@ mod beside_keepalived {
 
     #[test]
     fn takes_over_when_our_cable_is_pulled_and_yields_when_it_is_back() {
-        cases::cable(Keepalived, Ours);
+        cases::cable(Keepalived, Terms::V3, Ours);
     }
 
     #[test]
     fn yields_when_its_cable_is_back_after_we_took_over() {
-        cases::cable(Keepalived, Theirs);
+        cases::cable(Keepalived, Terms::V3, Theirs);
     }
 
     #[test]
@@ -136,6 +136,22 @@ mod beside_keepalived {
     }
 
     #[test]
+    fn shares_the_virtual_mac_with_us() {
+        cases::both_ways(Keepalived, Terms::V3.with_vmac());
+    }
+
+    #[test]
+    fn shares_the_virtual_mac_with_us_through_a_conflict() {
+        cases::cable(Keepalived, Terms::V3.with_vmac(), Ours);
+        cases::cable(Keepalived, Terms::V3.with_vmac(), Theirs);
+    }
+
+    #[test]
+    fn shares_the_virtual_mac_over_ipv6_with_us() {
+        cases::both_ways(Keepalived, Terms::IPV6.with_vmac());
+    }
+
+    #[test]
     fn speaks_version_2_in_unicast_with_us() {
         cases::both_ways(Keepalived, Terms::PASS.unicast());
     }
@@ -159,12 +175,12 @@ mod beside_frr {
 
     #[test]
     fn takes_over_when_our_cable_is_pulled_and_yields_when_it_is_back() {
-        cases::cable(Frr, Ours);
+        cases::cable(Frr, Terms::V3, Ours);
     }
 
     #[test]
     fn yields_when_its_cable_is_back_after_we_took_over() {
-        cases::cable(Frr, Theirs);
+        cases::cable(Frr, Terms::V3, Theirs);
     }
 
     #[test]
@@ -240,6 +256,22 @@ mod beside_frr {
     #[test]
     fn speaks_ipv6_with_us() {
         cases::both_ways(Frr, Terms::IPV6);
+    }
+
+    #[test]
+    fn shares_the_virtual_mac_with_us() {
+        cases::both_ways(Frr, Terms::V3.with_vmac());
+    }
+
+    #[test]
+    fn shares_the_virtual_mac_with_us_through_a_conflict() {
+        cases::cable(Frr, Terms::V3.with_vmac(), Ours);
+        cases::cable(Frr, Terms::V3.with_vmac(), Theirs);
+    }
+
+    #[test]
+    fn shares_the_virtual_mac_over_ipv6_with_us() {
+        cases::both_ways(Frr, Terms::IPV6.with_vmac());
     }
 
     #[test]

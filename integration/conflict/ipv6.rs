@@ -15,7 +15,7 @@ use super::bed::{Bed, CONFIG, PATIENCE, VIP, VIP_V6};
 const V6: Cidr = Cidr { address: std::net::IpAddr::V6(VIP_V6), prefix: 64 };
 
 /// Says on behalf of `host` that it has the address.
-fn announce_from(host: &Host) {
+pub(super) fn announce_from(host: &Host) {
     let mac = host.mac().0;
     let announce = || {
         let card = nix::net::if_::if_nametoindex("eth0").expect("a card");

@@ -1,15 +1,16 @@
 //! `use_vmac`: the address moves with its MAC address, so that the client's neighbour table has nothing to learn, and
 //! the switch learns from the adverts alone which port it is behind.
 
-use std::net::IpAddr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 use vipd::lab::{Frame, Mac, Moment, Process};
-use vipd::vrrp::Role;
+use vipd::vrrp::{Cidr, Role};
 
 use super::pair::{NODES, PATIENCE, Pair, VIP};
-use super::{RESIGNED, SILENCE};
+use super::{RESIGNED, SILENCE, VIP_V6};
 
 /// RFC 9568 §7.3.
 const VMAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, 51]);
@@ -196,4 +197,89 @@ fn a_new_card_gets_a_new_link() {
     let inserted = Moment::now();
     pair.lab.insert_card("lb1").expect("inserted");
     moved_to(&pair, "lb1", inserted);
+}
+
+/// The link-local address of the router answers the client: a port that nobody listens on refuses.
+fn answers_on_its_link(pair: &Pair) {
+    let ask = || -> io::Result<()> {
+        let card = nix::net::if_::if_nametoindex("eth0")?;
+        let socket = UdpSocket::bind("[::]:0")?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.connect(SocketAddrV6::new(Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 0x51), 9, 0, card))?;
+        socket.send(b"?")?;
+        socket.recv(&mut [0; 1]).map(drop)
+    };
+    let answer = pair.lab.host("client").run(ask).expect("a thread there");
+    let refused = |error: &io::Error| error.kind() == ErrorKind::ConnectionRefused;
+    assert!(answer.as_ref().is_err_and(refused), "{answer:?}\n{}", pair.explain());
+}
+
+#[test]
+fn each_family_has_a_link_of_its_own_and_both_move() {
+    let mut pair = Pair::hosts_with(|config| {
+        let all = r#"["10.77.0.100/24", "fe80::51/64", "2001:db8::100/64"]"#;
+        let config = with_vmac(config).replace("[\"10.77.0.100/24\"]", all);
+        config.replace("[\"10.77.0.100:3000\"]", "[\"10.77.0.100:3000\", \"[2001:db8::100]:3000\"]")
+    });
+    for (host, number) in [("lb1", 1), ("lb2", 2), ("client", 0x50)] {
+        let address = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, number);
+        pair.lab.host(host).add_address(Cidr { address: address.into(), prefix: 64 }).expect("added");
+    }
+    pair.start_nodes(&NODES);
+    pair.settle();
+    pair.send_to(&[SocketAddr::from((VIP_V6, 3000)), SocketAddr::from((VIP, 3000))]);
+    let second = Mac([0x00, 0x00, 0x5e, 0x00, 0x02, 51]);
+    let both = |name: &str| {
+        held_by(&pair, name);
+        for node in NODES {
+            let shown = pair.attempt_on(node, "ip -oneline -6 address show dev vipd6-51").stdout;
+            let shown = String::from_utf8_lossy(&shown).into_owned();
+            let expected = if node == name { 2 } else { 0 };
+            assert_eq!(shown.lines().count(), expected, "{node}: only what moves: {shown}");
+        }
+        let known = pair.lab.host("client").neighbour(VIP_V6).expect("netlink");
+        assert_eq!(known, Some(second), "{}", pair.explain());
+    };
+    both("lb1");
+    let over_v6 = |frame: &Frame| frame.advert().is_some_and(|advert| advert.source.is_ipv6());
+    let advert = pair.capture.wait_for(Moment::now(), PATIENCE, over_v6).expect("an advert over IPv6");
+    assert_eq!(advert.source, second);
+    // A link-local address answers on its own link.
+    answers_on_its_link(&pair);
+
+    let pulled = pair.lab.unplug("lb1").expect("pulled");
+    moved_to(&pair, "lb2", pulled);
+    both("lb2");
+    let over_v6 = pair.tally_of(0, pulled);
+    assert!(over_v6.longest_gap < 2 * SILENCE, "{over_v6:?}");
+    let plugged = pair.lab.plug("lb1").expect("plugged");
+    moved_to(&pair, "lb1", plugged);
+    both("lb1");
+    answers_on_its_link(&pair);
+    // On a link that has just come up the kernel takes some 30 ms until it delivers to an IPv6 address.
+    let back = pair.tally(plugged);
+    let refused = back.reasons.keys().any(|why| why.starts_with("status") || why.contains("refused"));
+    assert!(back.failed <= 40 && !refused, "{back:?}\n{}", pair.explain());
+}
+
+#[test]
+fn unicast_adverts_have_the_mac_of_the_card_and_teach_nobody_another() {
+    let pair = Pair::serving_with(|config| {
+        with_vmac(config).replace("use_vmac = true", "use_vmac = true\ntransport = \"unicast\"")
+    });
+    held_by(&pair, "lb1");
+    let learned = Learned::start(&pair);
+    let pulled = pair.lab.unplug("lb1").expect("pulled");
+    pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+    pair.served_from(Moment::now());
+    held_by(&pair, "lb2");
+    let plugged = pair.lab.plug("lb1").expect("plugged");
+    assert!(plugged > pulled);
+    pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("lb1 preempts");
+    pair.node("lb2").wait_for_role(Role::Backup, PATIENCE).expect("lb2 yields");
+    pair.served_from(Moment::now());
+    held_by(&pair, "lb1");
+    learned.was_always_the_same();
+    let own = pair.lab.host("lb2").neighbour(pair.lab.host("lb1").address()).expect("netlink");
+    assert_eq!(own, Some(pair.lab.host("lb1").mac()), "the address of lb1 itself stays with its card");
 }

@@ -15,8 +15,8 @@ use vipd::vrrp::{Cidr, Role};
 use super::case::{Case, Kind};
 use super::frr::Frr;
 use super::keepalived::Keepalived;
-use super::peer::{PATIENCE, Peer, eventually};
-use super::terms::{BOTH, Side, Transport, Version, Who, our_config};
+use super::peer::{PATIENCE, Peer, eventually, holds};
+use super::terms::{BOTH, Side, Terms, Transport, Version, Who, our_config};
 
 /// Two cores carry one pair at a time with adverts several times a second: those cases take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -31,7 +31,7 @@ pub(crate) struct Bed {
     kind: Kind,
     setup: Setup,
     sides: [Side; 2],
-    version: Version,
+    terms: Terms,
     pub(crate) lab: Lab,
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -80,7 +80,7 @@ impl Bed {
             kind: case.kind,
             setup,
             sides,
-            version: case.terms.version,
+            terms: case.terms,
             lab,
             _turn: turn,
         }
@@ -283,13 +283,14 @@ impl Bed {
 
     fn holds(&self, who: Who) -> bool {
         match who {
-            Who::Ours => self.lab.host(who.host()).holds(self.vip()).expect("netlink"),
+            Who::Ours => holds(self.lab.host(who.host()), self.vip()),
             Who::Theirs => self.theirs.holds(),
         }
     }
 
     fn mac(&self, who: Who) -> Mac {
         match who {
+            Who::Ours if self.terms.vmac => self.terms.virtual_mac(),
             Who::Ours => self.lab.host(who.host()).mac(),
             Who::Theirs => self.theirs.mac(),
         }
@@ -297,14 +298,16 @@ impl Bed {
 
     /// The address that clients use.
     fn vip(&self) -> IpAddr {
-        self.version.vip()
+        self.terms.version.vip()
     }
 
     /// Where the adverts of `who` come from.
     fn source(&self, who: Who) -> IpAddr {
-        match self.version {
-            Version::V3 | Version::V2 { .. } => self.lab.host(who.host()).address().into(),
-            Version::V3Ipv6 => link_local(self.mac(who)),
+        match (self.terms.version, self.kind, who) {
+            (Version::V3 | Version::V2 { .. }, ..) => self.lab.host(who.host()).address().into(),
+            (Version::V3Ipv6, Kind::Frr, Who::Theirs) => link_local(self.mac(who)),
+            // That of the interface, whatever the MAC address of what sends.
+            (Version::V3Ipv6, ..) => link_local(self.lab.host(who.host()).mac()),
         }
     }
 

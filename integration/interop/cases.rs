@@ -37,13 +37,19 @@ fn assert_followed_resignation(bed: &Bed, active: Who, asked: Moment) {
     }
 }
 
-pub(crate) fn cable(kind: Kind, active: Who) {
-    let bed = serving(kind, Terms::V3, active);
+pub(crate) fn cable(kind: Kind, terms: Terms, active: Who) {
+    let bed = serving(kind, terms, active);
     let pulled = bed.lab.unplug(active.host()).expect("pulled");
     assert_noticed_silence(&bed, active, pulled);
     bed.held_by(active.other());
     let plugged = bed.lab.plug(active.host()).expect("plugged");
-    bed.kept_through_conflict_by(active, plugged);
+    if terms.vmac {
+        // The switch alone has to learn, and does from the adverts: nobody has to announce anything.
+        bed.advert_of(active, plugged);
+        bed.held_by(active);
+    } else {
+        bed.kept_through_conflict_by(active, plugged);
+    }
 }
 
 pub(crate) fn terminated(kind: Kind, active: Who) {

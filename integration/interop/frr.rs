@@ -18,7 +18,7 @@ use super::terms::{Checksum, Side, Terms, VRID, Version};
 pub(crate) struct Frr {
     host: Host,
     dir: PathBuf,
-    version: Version,
+    terms: Terms,
     /// vrrpd, then zebra: whoever needs the other goes first.
     daemons: Option<[Process; 2]>,
 }
@@ -35,7 +35,7 @@ impl Frr {
         // The daemons drop to a user of their own before they make their sockets.
         let user = User::from_name("frr").expect("users").expect("the user frr: is FRR installed?");
         chown(dir, Some(user.uid), Some(user.gid)).expect("root, and a user frr in its user namespace");
-        let frr = Self { host: host.clone(), dir: dir.to_owned(), version: terms.version, daemons: None };
+        let frr = Self { host: host.clone(), dir: dir.to_owned(), terms, daemons: None };
         frr.make_link();
         frr
     }
@@ -53,7 +53,7 @@ impl Frr {
         self.ip(&format!("link set {MACVLAN} up"));
         // vrrpd sends from any link-local address that the link has: the one that moves must not be there.
         let link_local = |cidr: &&Cidr| matches!(cidr.address, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        for address in self.version.addresses().iter().filter(|cidr| !link_local(cidr)) {
+        for address in self.terms.version.addresses().iter().filter(|cidr| !link_local(cidr)) {
             self.ip(&format!("address add {address} dev {MACVLAN}"));
         }
         self.ip(&format!("link set {MACVLAN} protodown on"));
@@ -138,13 +138,8 @@ impl Peer for Frr {
         String::from_utf8_lossy(&output.stdout).contains("LOWER_UP")
     }
 
-    /// RFC 9568 §7.3.
     fn mac(&self) -> Mac {
-        let family = match self.version {
-            Version::V3 | Version::V2 { .. } => 1,
-            Version::V3Ipv6 => 2,
-        };
-        Mac([0x00, 0x00, 0x5e, 0x00, family, VRID])
+        self.terms.virtual_mac()
     }
 
     fn explain(&self) -> String {

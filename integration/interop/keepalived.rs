@@ -10,13 +10,13 @@ use nix::unistd::Pid;
 use vipd::lab::{Host, Mac, Process};
 use vipd::vrrp::Cidr;
 
-use super::peer::{PATIENCE, Peer, wait_for_line};
+use super::peer::{PATIENCE, Peer, holds, wait_for_line};
 use super::terms::{Checksum, Side, Terms, Transport, VRID, Version};
 
 pub(crate) struct Keepalived {
     host: Host,
     dir: PathBuf,
-    version: Version,
+    terms: Terms,
     process: Option<Process>,
 }
 
@@ -26,7 +26,12 @@ impl Keepalived {
         fs::create_dir_all(dir).expect("a directory");
         fs::write(dir.join("keepalived.conf"), config(host.address().into(), other, terms, side))
             .expect("written");
-        Self { host: host.clone(), dir: dir.to_owned(), version: terms.version, process: None }
+        if terms.vmac {
+            // It sets arp_ignore itself, and leaves it to the operator that eth0 does not ask in the address's name.
+            let set = || fs::write("/proc/sys/net/ipv4/conf/eth0/arp_announce", "2");
+            host.run(set).expect("inside").expect("a sysctl");
+        }
+        Self { host: host.clone(), dir: dir.to_owned(), terms, process: None }
     }
 
     fn process(&mut self) -> &mut Process {
@@ -79,17 +84,24 @@ impl Peer for Keepalived {
     }
 
     fn release(&self) {
-        for address in self.version.addresses() {
+        if self.terms.vmac {
+            let mut command = Command::new("ip");
+            command.args(["link", "delete", "vrrp.51"]);
+            let deleted = self.host.run(|| command.status()).expect("inside").expect("ip");
+            assert!(deleted.success(), "it was left there");
+            return;
+        }
+        for address in self.terms.version.addresses() {
             self.host.delete_address(*address).expect("it was left there");
         }
     }
 
     fn holds(&self) -> bool {
-        self.host.holds(self.version.vip()).expect("netlink")
+        holds(&self.host, self.terms.version.vip())
     }
 
     fn mac(&self) -> Mac {
-        self.host.mac()
+        if self.terms.vmac { self.terms.virtual_mac() } else { self.host.mac() }
     }
 
     fn explain(&self) -> String {
@@ -107,6 +119,7 @@ fn config(own: IpAddr, other: IpAddr, terms: Terms, side: Side) -> String {
     let mut lines = vec!["global_defs {".to_owned(), format!("vrrp_version {version}")];
     lines.extend((terms.checksum == Checksum::Message).then(|| "v3_checksum_as_v2".to_owned()));
     lines.extend(["}", "vrrp_instance web {", "state BACKUP", "interface eth0"].map(str::to_owned));
+    lines.extend(terms.vmac.then(|| "use_vmac vrrp.51".to_owned()));
     lines.push(format!("virtual_router_id {VRID}"));
     lines.push(format!("priority {}", side.priority));
     lines.push(format!("advert_int {}", side.interval.as_secs_f64()));

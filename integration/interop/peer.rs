@@ -1,10 +1,12 @@
 //! What a peer can be asked to do, whichever program it is.
 
 use std::fs;
+use std::net::IpAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use vipd::lab::{Mac, Process};
+use vipd::lab::{Host, Mac, Process};
 
 /// How long anything may take that must happen: many times what it takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,4 +55,13 @@ pub(crate) fn wait_for_line(process: &mut Process, words: &str) {
         fs::read_to_string(process.log()).is_ok_and(|text| text.contains(words))
     });
     assert!(printed, "{} never said {words:?}:\n{}", process.name(), process.log_tail(40));
+}
+
+/// Whether any interface of a host that is in service has the address.
+pub(crate) fn holds(host: &Host, address: IpAddr) -> bool {
+    let mut command = Command::new("ip");
+    command.args(["-oneline", "address", "show", "up", "to", &address.to_string()]);
+    let output = host.run(|| command.output()).expect("inside").expect("ip");
+    assert!(output.status.success(), "{output:?}");
+    !output.stdout.is_empty()
 }

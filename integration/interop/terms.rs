@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use vipd::lab::Mac;
 use vipd::vrrp::Cidr;
 
 /// The address that moves.
@@ -98,11 +99,17 @@ pub(crate) struct Terms {
     pub(crate) transport: Transport,
     /// What the peer is set to; we are not set to anything.
     pub(crate) checksum: Checksum,
+    /// Whether we, and keepalived, use the virtual MAC address; FRR always does.
+    pub(crate) vmac: bool,
 }
 
 impl Terms {
-    pub(crate) const V3: Self =
-        Self { version: Version::V3, transport: Transport::Multicast, checksum: Checksum::Pseudo };
+    pub(crate) const V3: Self = Self {
+        version: Version::V3,
+        transport: Transport::Multicast,
+        checksum: Checksum::Pseudo,
+        vmac: false,
+    };
     pub(crate) const IPV6: Self = Self { version: Version::V3Ipv6, ..Self::V3 };
     pub(crate) const V2: Self = Self { version: Version::V2 { password: None }, ..Self::V3 };
     pub(crate) const PASS: Self = Self { version: Version::V2 { password: Some("secret") }, ..Self::V3 };
@@ -112,9 +119,23 @@ impl Terms {
         Self { transport: Transport::Unicast, ..self }
     }
 
+    /// The same with the virtual MAC address.
+    pub(crate) const fn with_vmac(self) -> Self {
+        Self { vmac: true, ..self }
+    }
+
+    /// RFC 9568 §7.3.
+    pub(crate) fn virtual_mac(self) -> Mac {
+        let family = match self.version {
+            Version::V3 | Version::V2 { .. } => 1,
+            Version::V3Ipv6 => 2,
+        };
+        Mac([0x00, 0x00, 0x5e, 0x00, family, VRID])
+    }
+
     /// Everything that FRR has words for.
     pub(crate) fn of_frr() -> Vec<Self> {
-        vec![Self::V3, Self::IPV6, Self::V2]
+        vec![Self::V3, Self::IPV6, Self::V2, Self::V3.with_vmac(), Self::IPV6.with_vmac()]
     }
 
     /// Everything that keepalived has words for.
@@ -195,7 +216,8 @@ fn our_router(terms: Terms, side: Side) -> String {
     let mut text = format!(
         "[[vrrp]]\nname = \"web\"\ninterface = \"eth0\"\nvrid = {VRID}\naddresses = {addresses:?}\n\
          version = {version}\ntransport = \"{transport}\"\n\
-         advert_interval = \"{interval}ms\"\npreempt = \"{preempt}\"\n"
+         advert_interval = \"{interval}ms\"\npreempt = \"{preempt}\"\nuse_vmac = {}\n",
+        terms.vmac
     );
     if let Some(password) = password {
         text.push_str(&format!("password = \"{password}\"\n"));

@@ -1,0 +1,55 @@
+//! The same with a virtual MAC address: what has that is no conflict, and what has another is found as ever.
+
+use vipd::event::Alarm;
+use vipd::lab::{Mac, Moment};
+use vipd::link::Status;
+use vipd::vrrp::{Cidr, Role};
+
+use super::announce_from;
+use super::bed::{Bed, CONFIG, PATIENCE, VIP, VIP_V6};
+
+const VMAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, 51]);
+const VMAC_V6: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x02, 51]);
+
+fn wait_for_client(bed: &Bed) {
+    let client = bed.lab.host("client");
+    let right = |_: &Status| client.neighbour(VIP).expect("netlink") == Some(VMAC);
+    bed.lb1().wait_for("the client to know where the address is", PATIENCE, right).expect("it learns");
+}
+
+#[test]
+fn a_duplicate_is_answered_from_the_virtual_mac_and_named_over_both_families() {
+    let mut bed = Bed::hosts(&(CONFIG.to_owned() + "use_vmac = true\n"));
+    bed.start();
+    bed.speak();
+    wait_for_client(&bed);
+    let before = bed.lb1().status().expect("a status");
+    assert_eq!(before.routers[0].alarms, []);
+    let rogue = bed.lab.host("rogue");
+    let both = [Cidr { address: VIP.into(), prefix: 32 }, Cidr { address: VIP_V6.into(), prefix: 128 }];
+    for address in both {
+        let mark = bed.lb1().events().mark();
+        rogue.add_address(address).expect("added");
+        // It says so once; that it means it, the question finds, which goes out through the card.
+        let claimed = Moment::now();
+        if address.address.is_ipv4() {
+            announce_from(rogue)
+        } else {
+            super::ipv6::announce_from(rogue)
+        }
+        let mac = if address.address.is_ipv4() { VMAC } else { VMAC_V6 };
+        let answer = |frame: &vipd::lab::Frame| frame.announcement() == Some((address.address, mac));
+        assert!(bed.capture.wait_for(claimed, PATIENCE, answer).is_some(), "{}", bed.lb1().explain());
+        let raised = bed.alarm(bed.lb1(), Alarm::DuplicateAddress, || {});
+        assert!(raised.what.contains(&rogue.mac().to_string()), "{}", raised.what);
+        assert!(raised.what.contains(&address.address.to_string()), "{}", raised.what);
+        rogue.delete_address(address).expect("deleted");
+        bed.wait_for_the_end_of_duplicates(mark);
+    }
+    wait_for_client(&bed);
+    let after = bed.lb1().status().expect("a status");
+    assert_eq!(
+        (after.routers[0].role, after.routers[0].since_ms),
+        (Role::Active, before.routers[0].since_ms)
+    );
+}
