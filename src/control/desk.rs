@@ -171,7 +171,14 @@ impl Desk {
     pub(super) fn report(&self, now: Time, stats: &Stats) -> Report {
         let frontend = |(nth, name): (usize, &String)| {
             let count = stats.frontends.get(nth).copied().unwrap_or_default();
-            FrontendReport { name: name.clone(), requests: count.requests, errors: count.errors }
+            FrontendReport {
+                name: name.clone(),
+                requests: count.requests,
+                errors: count.errors,
+                client_errors: count.by_client,
+                server_errors: count.by_server,
+                proxy_errors: count.by_us,
+            }
         };
         Report {
             listening: self.listening,

@@ -337,6 +337,15 @@ pub struct FrontendReport {
     pub requests: u64,
     /// Requests that the proxy itself answered with an error (400, 408, 413, 431, 502, 503, 504).
     pub errors: u64,
+    /// Those of them that are the client's fault: a malformed request, or one that does not come in time.
+    #[serde(default)]
+    pub client_errors: u64,
+    /// Those that are a server's: none that is healthy or free, no answer, a malformed one.
+    #[serde(default)]
+    pub server_errors: u64,
+    /// Those that are the proxy's: a limit of its own, or something that it ran out of.
+    #[serde(default)]
+    pub proxy_errors: u64,
 }
 
 /// One pool.

@@ -341,10 +341,11 @@ impl Core {
         fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()))
     }
 
-    /// Logs a request that the proxy answers itself.
-    pub(super) fn log_refusal(&self, peer: SocketAddr, problem: &Problem) {
+    /// Counts and logs a request that the proxy refuses itself: by the same fault in both.
+    pub(super) fn refused(&self, peer: SocketAddr, frontend: usize, problem: &Problem) {
+        let culprit = problem.culprit();
+        self.counters.frontends[frontend].refused(culprit);
         if self.may_log() {
-            let culprit = problem.culprit();
             tracing::debug!(client = %peer, status = problem.status(), ?culprit, "refused: {problem}");
         }
     }

@@ -44,10 +44,7 @@ pub(super) async fn serve(core: Rc<Core>, mut client: Stream, visitor: Visitor, 
 
 /// Disconnects a client that cannot be answered.
 pub(super) fn refuse(core: &Core, client: Stream, peer: SocketAddr, door: &Door, problem: &Problem) {
-    core.log_refusal(peer, problem);
-    let counter = &core.counters.frontends[door.frontend];
-    counter.request();
-    counter.error();
+    core.refused(peer, door.frontend, problem);
     client.abort();
 }
 

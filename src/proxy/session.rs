@@ -43,7 +43,7 @@ pub(super) struct Asked {
     pub(super) answering: Answering,
     is_idempotent: bool,
     pub(super) choice: Choice,
-    /// Where the client is sent instead, and with what status.
+    /// What the client gets instead: a status, and where it is sent, if anywhere.
     elsewhere: Option<(u16, Box<[u8]>)>,
 }
 
@@ -411,10 +411,7 @@ impl Session {
 
     /// Answers with the problem itself.
     async fn answer(&mut self, problem: &Problem, persistent: bool, is_head: bool) -> Next {
-        self.core.log_refusal(self.visitor.peer, problem);
-        let counter = &self.core.counters.frontends[self.door.frontend];
-        counter.request();
-        counter.error();
+        self.core.refused(self.visitor.peer, self.door.frontend, problem);
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
         problem.render(persistent, is_head, &mut out);

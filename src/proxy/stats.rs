@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::problem::Culprit;
+
 /// What was counted for a server or a frontend since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -10,6 +12,12 @@ pub struct Count {
     /// A server: requests it did not answer, or not to the end: connect failure, malformed or no answer. A frontend:
     /// requests that the proxy itself answered with an error.
     pub errors: u64,
+    /// Of a frontend's errors those that are the client's fault,
+    pub by_client: u64,
+    /// those that are a server's,
+    pub by_server: u64,
+    /// and those that are ours: a limit, or something that we ran out of.
+    pub by_us: u64,
 }
 
 /// The data plane in numbers.
@@ -46,6 +54,9 @@ fn add(sums: &mut Vec<Count>, counters: &[Counter]) {
     for (sum, counter) in sums.iter_mut().zip(counters) {
         sum.requests += counter.requests.load(Ordering::Relaxed);
         sum.errors += counter.errors.load(Ordering::Relaxed);
+        sum.by_client += counter.by_client.load(Ordering::Relaxed);
+        sum.by_server += counter.by_server.load(Ordering::Relaxed);
+        sum.by_us += counter.by_us.load(Ordering::Relaxed);
     }
 }
 
@@ -69,6 +80,9 @@ impl Counters {
 pub(super) struct Counter {
     requests: AtomicU64,
     errors: AtomicU64,
+    by_client: AtomicU64,
+    by_server: AtomicU64,
+    by_us: AtomicU64,
     handshakes_failed: AtomicU64,
 }
 
@@ -83,6 +97,17 @@ impl Counter {
 
     pub(super) fn error(&self) {
         bump(&self.errors);
+    }
+
+    /// A request that the proxy itself answers with an error, and whose fault that is.
+    pub(super) fn refused(&self, culprit: Culprit) {
+        self.request();
+        self.error();
+        bump(match culprit {
+            Culprit::Client => &self.by_client,
+            Culprit::Server => &self.by_server,
+            Culprit::Us => &self.by_us,
+        });
     }
 }
 

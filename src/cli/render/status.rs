@@ -1,9 +1,9 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{
-    AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PathState, PathStatus, PeerStatus,
-    ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
-    VmacStatus,
+    AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PathState, PathStatus,
+    PeerStatus, ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect, TrackerState,
+    TrackerStatus, VmacStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -250,11 +250,22 @@ fn frontends(report: &Report, style: Style) -> String {
     let head = [Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
     let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
     let rows = report.frontends.iter().map(|frontend| {
-        let errors = Cell::right(frontend.errors);
+        let errors = Cell::right(by_fault(frontend));
         let errors = if frontend.errors == 0 { errors } else { errors.ink(Ink::Watch) };
         vec![Cell::left(&frontend.name), Cell::right(frontend.requests), errors]
     });
     table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
+}
+
+/// The errors of a frontend, with whose fault they are.
+fn by_fault(frontend: &FrontendReport) -> String {
+    let FrontendReport { errors, client_errors, server_errors, proxy_errors, .. } = frontend;
+    match errors {
+        0 => "0".to_owned(),
+        _ => format!(
+            "{errors} ({client_errors} by clients, {server_errors} by servers, {proxy_errors} by the proxy)"
+        ),
+    }
 }
 
 fn refused(status: &Status, style: Style) -> Option<String> {

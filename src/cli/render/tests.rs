@@ -107,7 +107,11 @@ fn healthy() -> Status {
             report: Some(Report {
                 listening: true,
                 pools: vec![pool("app", vec![up("app1"), up("app2")])],
-                frontends: vec![FrontendReport { name: "web".to_owned(), requests: 82_304, errors: 0 }],
+                frontends: vec![FrontendReport {
+                    name: "web".to_owned(),
+                    requests: 82_304,
+                    ..FrontendReport::default()
+                }],
                 connections: 17,
             }),
         }),

@@ -257,7 +257,7 @@ fn the_agent_hears_once_a_second_and_a_report_moves_the_next() {
 #[test]
 fn counters_reach_the_report_by_identity_and_order() {
     let bench = Bench::new();
-    let count = |requests| Count { requests, errors: requests / 10 };
+    let count = |requests| Count { requests, errors: requests / 10, ..Count::default() };
     let servers = (1..=4).map(|nth| count(nth * 100)).collect();
     let stats = Stats { servers, frontends: vec![count(50), count(60)], connections: 9, ..Stats::default() };
     let report = bench.desk.report(NOW, &stats);
