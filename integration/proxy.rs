@@ -6,6 +6,8 @@ mod arrive;
 mod balance;
 #[path = "proxy/between.rs"]
 mod between;
+#[path = "proxy/blame.rs"]
+mod blame;
 #[path = "proxy/bulk.rs"]
 mod bulk;
 #[path = "proxy/exchange.rs"]

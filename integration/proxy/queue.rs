@@ -77,31 +77,42 @@ fn requests_wait_for_a_place_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_full_queue_and_a_long_wait_are_503_and_the_connection_lives_on() {
-    let (app, go, _) = slow();
-    let front = limited(1, 1, Duration::from_millis(300), web(), &app);
-    let mut first = front.rig.client();
+fn who_finds_the_queue_full_is_told_so_and_may_ask_again() {
+    let (app, go, seen) = slow();
+    let front = limited(1, 1, LONG, web(), &app);
+    let (mut first, mut second, mut third) = (front.rig.client(), front.rig.client(), front.rig.client());
     first.say(GET);
-    while app.connections() == 0 {
+    while seen.lock().expect("nobody panics").is_empty() {
         thread::yield_now();
     }
-    let mut second = front.rig.client();
     second.say(GET);
     front.waits_for(1);
-    let mut third = front.rig.client();
     third.say(GET);
     let (head, body) = third.message();
     assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("enough requests wait"), "{head}{body}");
     assert_eq!(field(&head, "retry-after"), Some("1"));
     assert_eq!(field(&head, "connection"), Some("keep-alive"));
+    (0..3).for_each(|_| go.send(()).expect("it listens"));
+    assert!(first.message().0.starts_with("HTTP/1.1 200 "));
+    assert!(second.message().0.starts_with("HTTP/1.1 200 "));
+    third.say(GET);
+    assert!(third.message().0.starts_with("HTTP/1.1 200 "), "on the same connection");
+}
+
+#[test]
+fn who_waits_for_too_long_is_told_so() {
+    let (app, go, seen) = slow();
+    let front = limited(1, 1, Duration::from_millis(100), web(), &app);
+    let (mut first, mut second) = (front.rig.client(), front.rig.client());
+    first.say(GET);
+    while seen.lock().expect("nobody panics").is_empty() {
+        thread::yield_now();
+    }
+    second.say(GET);
     let (head, body) = second.message();
     assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("busy for too long"), "{head}{body}");
-    (0..3).for_each(|_| go.send(()).expect("it listens"));
-    for client in [&mut first, &mut second, &mut third] {
-        if client.stream().peer_addr().is_ok() {
-            client.say(GET);
-        }
-    }
+    assert_eq!(field(&head, "retry-after"), Some("1"));
+    go.send(()).expect("it listens");
     assert!(first.message().0.starts_with("HTTP/1.1 200 "));
     assert_eq!(front.queue.waiting(), 0);
 }

@@ -10,6 +10,7 @@
 mod address;
 mod auth;
 mod balance;
+mod blind;
 mod checks;
 mod heartbeat;
 mod identify;

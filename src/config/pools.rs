@@ -1,6 +1,7 @@
 //! `[[pool]]`: the servers and how they are checked.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -23,6 +24,7 @@ use crate::pool::SendProxy;
 pub(super) struct Pool {
     pub(super) name: Field<String>,
     pub(super) balance: Option<Balance>,
+    pub(super) balance_place: Option<Range<usize>>,
     /// `None` when it is wrong, `Some(None)` when the pool has no checks.
     pub(super) check: Option<Field<Check>>,
     /// `None` when it is wrong.
@@ -31,6 +33,7 @@ pub(super) struct Pool {
     pub(super) servers: Vec<Server>,
     /// `None` when it is wrong, `Some(None)` when clients do not stay.
     pub(super) sticky: Option<Option<String>>,
+    pub(super) sticky_place: Option<Range<usize>>,
     pub(super) slow_start: Option<Field<Duration>>,
     /// `None` when it is wrong, `Some(None)` when its servers speak plain.
     pub(super) tls: Option<Option<tls::Read<PoolTls>>>,
@@ -54,6 +57,7 @@ const SERVER: &str = "server = [{ name = \"app1\", address = \"10.77.0.11:8080\"
 pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Pool> {
     let mut table = Table::open("[[pool]]", value, problems)?;
     let name = table.required("name", "name = \"app\"", value::name);
+    let balance_place = table.entry("balance").map(Spanned::span);
     let balance = table.or("balance", Balance::default(), balance::balance);
     let check = match table.entry("check") {
         Some(value) => {
@@ -65,13 +69,28 @@ pub(super) fn pool(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) ->
     let panic = table.or("panic", None, passive::panic);
     let servers = table.array("server", SERVER).unwrap_or_default();
     let servers = servers.iter().filter_map(|value| server(value, table.problems)).collect();
+    let sticky_place = table.entry("sticky").map(Spanned::span);
     let sticky = table.or("sticky", None, balance::sticky);
     let slow_start = table.optional("slow_start", value::duration);
     let tls = tls::pool(table.entry("tls"), table.problems);
     let queue = queue::queue(table.entry("queue"), table.problems);
     let send_proxy = table.or("send_proxy", None, proxy_protocol::send_proxy);
     table.finish();
-    Some(Pool { name, balance, check, passive, panic, servers, sticky, slow_start, tls, queue, send_proxy })
+    Some(Pool {
+        name,
+        balance,
+        balance_place,
+        check,
+        passive,
+        panic,
+        servers,
+        sticky,
+        sticky_place,
+        slow_start,
+        tls,
+        queue,
+        send_proxy,
+    })
 }
 
 fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Server> {

@@ -83,6 +83,7 @@ pub(super) struct Frontend {
     pub(super) name: Field<String>,
     pub(super) bind: Vec<Spanned<SocketAddr>>,
     pub(super) mode: Option<Mode>,
+    pub(super) mode_place: Option<Range<usize>>,
     /// `None` when it is wrong or lacking, `Some(None)` when it is not needed.
     pub(super) pool: Option<Field<String>>,
     pub(super) routes: Vec<request_route::Read>,
@@ -208,11 +209,13 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         // Wrong, which has been said.
         None => true,
     };
+    let mode_place = table.entry("mode").map(Spanned::span);
     let mode = table.or("mode", Mode::Http, value::mode);
     let frontend = Frontend {
         name: table.required("name", "name = \"web\"", value::name),
         bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
         mode,
+        mode_place,
         pool: if redirects {
             table.optional("pool", value::name)
         } else {

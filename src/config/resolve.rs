@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::blind;
 use super::heartbeat;
 use super::nearest::nearest;
 use super::placed::{Elsewhere, is_link_local, link_local_first};
@@ -31,6 +32,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     pool_names(file, problems);
     frontends(file, problems);
     request_route::cross_check(file, problems);
+    blind::cross_check(file, problems);
     trackers(file, problems);
     heartbeat::cross_check(file, problems);
     vmac::cross_check(file, problems);

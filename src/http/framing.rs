@@ -39,6 +39,8 @@ pub struct RequestFacts<'b> {
     pub(super) path: Option<&'b str>,
     /// Connection names fields besides the ones that end here anyway.
     pub(super) names_fields: bool,
+    /// How often a TRACE or OPTIONS may still be passed on; 0: not by us either (RFC 9110 §7.6.2).
+    pub forwards: Option<u64>,
 }
 
 impl RequestFacts<'_> {
@@ -85,8 +87,21 @@ impl<'b> Request<'_, 'b> {
             host: authority.or(host),
             path,
             names_fields: common.names_fields,
+            forwards: matches!(self.method, "TRACE" | "OPTIONS").then(|| forwards(self.headers)).flatten(),
         })
     }
+}
+
+/// The smallest number of Max-Forwards; what is not a number is passed on as it is.
+fn forwards(headers: &[Header<'_>]) -> Option<u64> {
+    let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("max-forwards"));
+    let number = |header: &Header<'_>| {
+        let text = std::str::from_utf8(header.value).ok()?.trim();
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // More digits than fit are more steps than there are.
+        is_number.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    named.filter_map(number).min()
 }
 
 /// What a response is an answer to.

@@ -41,6 +41,9 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
             Field::ContentLength => true,
             Field::Expect => keeps_expect,
             Field::Host => keeps_host,
+            Field::Other if facts.forwards.is_some() && header.name.eq_ignore_ascii_case("max-forwards") => {
+                false
+            }
             Field::Other => !facts.names_fields || !is_named(header.name, request.headers),
             Field::ForwardedFor => {
                 forwarded_for = true;
@@ -72,6 +75,10 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
     out.extend_from_slice(if origin.secure { b"s\r\n" } else { b"\r\n" });
     if let Some(host) = facts.host {
         field(out, "X-Forwarded-Host: ", host);
+    }
+    if let Some(forwards) = facts.forwards {
+        // "an intermediary ... MUST ... generate an updated Max-Forwards field" (RFC 9110 §7.6.2).
+        field(out, "Max-Forwards: ", forwards.saturating_sub(1).to_string().as_bytes());
     }
     if facts.body == Body::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");

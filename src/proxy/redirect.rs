@@ -1,4 +1,4 @@
-//! Sending clients to https.
+//! Answers of our own that are no errors: sending clients to https, and being the last hop.
 
 use std::io::Write as _;
 
@@ -25,17 +25,32 @@ pub(super) fn location(
     location.into()
 }
 
-/// Appends the whole response; it has no body, whatever the method.
+/// The answer to a request that may not be passed on any more, the Max-Forwards of which is 0: as from an origin that
+/// has nothing to say of itself (RFC 9110 §7.6.2, §9.3.7), and does not send requests back (§9.3.8).
+pub(super) fn last_hop(request: &Request<'_, '_>, facts: &RequestFacts<'_>) -> Option<(u16, Box<[u8]>)> {
+    let status = if request.method == "TRACE" { 501 } else { 204 };
+    (facts.forwards == Some(0)).then(|| (status, Box::default()))
+}
+
+/// Appends the whole response; it has no body, whatever the method. Without a location it sends the client nowhere.
 pub(super) fn render(status: u16, location: &[u8], persistent: bool, out: &mut Vec<u8>) {
     let reason = match status {
+        204 => "No Content",
         301 => "Moved Permanently",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
+        501 => "Not Implemented",
         _ => "Found",
     };
     let connection = if persistent { "keep-alive" } else { "close" };
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "HTTP/1.1 {status} {reason}\r\nLocation: ");
-    out.extend_from_slice(location);
-    let _ = write!(out, "\r\nContent-Length: 0\r\nConnection: {connection}\r\n\r\n");
+    let _ = write!(out, "HTTP/1.1 {status} {reason}\r\n");
+    if !location.is_empty() {
+        out.extend_from_slice(b"Location: ");
+        out.extend_from_slice(location);
+        out.extend_from_slice(b"\r\n");
+    }
+    // "A server MUST NOT send a Content-Length header field in any response with a status code of ... 204" (RFC 9110 §8.6).
+    let length = if status == 204 { "" } else { "Content-Length: 0\r\n" };
+    let _ = write!(out, "{length}Connection: {connection}\r\n\r\n");
 }

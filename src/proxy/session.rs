@@ -221,6 +221,7 @@ impl Session {
         let elsewhere = redirect.map(|redirect| {
             (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
         });
+        let elsewhere = redirect::last_hop(&request, &facts).or(elsewhere);
         let choice = choice.unwrap_or_default();
         let mut out = self.core.buffers.text();
         let (host, secure) = (&self.door.host, self.stream.is_secure());

@@ -2,6 +2,7 @@
 
 mod auth;
 mod balance;
+mod blind;
 mod checks;
 mod heartbeat;
 mod identify;
