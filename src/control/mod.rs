@@ -18,6 +18,7 @@
 mod client;
 mod desk;
 mod publish;
+mod scarce;
 mod task;
 mod tls;
 

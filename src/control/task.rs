@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::client;
 use super::desk::{Desk, Effects, Input};
 use super::publish::Publisher;
+use super::scarce::Scarce;
 use super::tls::{self, Store};
 use crate::check::{self, Seen};
 use crate::config::Config;
@@ -39,7 +40,16 @@ pub(super) async fn run(config: &Config, parts: Parts, agent_sock: PathBuf) {
     }
 
     let effects = Effects::default();
-    let mut task = Task { desk, publisher, proxy: Some(proxy), stats, reports, observations, effects };
+    let mut task = Task {
+        desk,
+        publisher,
+        proxy: Some(proxy),
+        stats,
+        reports,
+        observations,
+        effects,
+        scarce: Scarce::default(),
+    };
     task.handle(Input::Listening);
     let signal = task.serve_until(signals.next()).await;
     tracing::info!("{signal}: accepting nothing new, finishing what runs");
@@ -82,6 +92,7 @@ struct Task {
     reports: watch::Sender<crate::link::Report>,
     observations: mpsc::Receiver<Seen>,
     effects: Effects,
+    scarce: Scarce,
 }
 
 impl Task {
@@ -150,7 +161,9 @@ impl Task {
             if let Some(proxy) = &self.proxy {
                 self.stats = proxy.stats();
             }
-            self.reports.send_replace(self.desk.report(clock::now(), &self.stats));
+            let report = self.desk.report(clock::now(), &self.stats);
+            self.scarce.look(&report);
+            self.reports.send_replace(report);
         }
         for event in events {
             event.log();

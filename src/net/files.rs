@@ -1,6 +1,6 @@
 //! The limit on open files: a proxy needs two for every client.
 
-use std::io;
+use std::{fs, io};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -22,9 +22,31 @@ pub fn allow(wanted: u64) -> io::Result<u64> {
     }
 }
 
+/// How many files this process has open, and how many it may.
+///
+/// # Errors
+/// Without `/proc`.
+pub fn used() -> io::Result<(u64, u64)> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // Since Linux 6.2 this is the number (proc_pid_fd(5)); before that it is 0, and they have to be counted.
+    let told = fs::metadata("/proc/self/fd")?.len();
+    let used = if told > 0 { told } else { fs::read_dir("/proc/self/fd")?.count() as u64 };
+    Ok((used, limit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn open_files_are_counted() {
+        let (before, limit) = used().expect("Linux");
+        let files: Vec<_> = (0..40).map(|_| fs::File::open("/proc/self/stat").expect("Linux")).collect();
+        let (now, _) = used().expect("Linux");
+        // Other tests open and close files at the same time.
+        assert!((40..=limit).contains(&now) && before <= limit, "{before}, then {now} of {limit}");
+        drop(files);
+    }
 
     #[test]
     fn the_limit_is_raised_but_never_lowered() {

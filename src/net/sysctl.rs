@@ -9,6 +9,15 @@ pub fn read(name: &str) -> Option<i64> {
     fs::read_to_string(path(name)).ok()?.trim().parse().ok()
 }
 
+/// How many local ports there are, and so connections from one address of ours to one address and port; `None` when this
+/// kernel does not say.
+pub fn local_ports() -> Option<u64> {
+    let range = fs::read_to_string(path("ipv4/ip_local_port_range")).ok()?;
+    let mut ends = range.split_whitespace().map(str::parse::<u64>);
+    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    Some(last.checked_sub(first)? + 1)
+}
+
 /// Changes a setting.
 ///
 /// # Errors
