@@ -12,6 +12,14 @@ mod blame;
 mod bulk;
 #[path = "proxy/exchange.rs"]
 mod exchange;
+#[path = "proxy/frames.rs"]
+mod frames;
+#[path = "proxy/h2_attack.rs"]
+mod h2_attack;
+#[path = "proxy/h2.rs"]
+mod h2_client;
+#[path = "proxy/h2_tools.rs"]
+mod h2_tools;
 #[path = "proxy/leave.rs"]
 mod leave;
 #[path = "proxy/life.rs"]

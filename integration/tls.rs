@@ -59,8 +59,14 @@ fn versions_and_protocols_are_agreed_to_as_the_config_says() {
     assert!(refused.contains("alert protocol version"), "{refused}");
 
     let both = s_client(open, &["-alpn", "h2,http/1.1"]);
-    assert!(both.contains("ALPN protocol: http/1.1") && both.contains("200 OK"), "{both}");
-    let none = s_client(open, &["-alpn", "h2"]);
+    assert!(both.contains("ALPN protocol: h2"), "{both}");
+    let one = s_client(open, &["-alpn", "http/1.1"]);
+    assert!(one.contains("ALPN protocol: http/1.1") && one.contains("200 OK"), "{one}");
+    let url = format!("https://{open}/x");
+    let curl = std::process::Command::new("curl").args(["-k", "-sS", "-i", "--http2", &url]).output();
+    let text = String::from_utf8(curl.expect("curl is installed").stdout).expect("text");
+    assert!(text.starts_with("HTTP/2 200"), "{text}");
+    let none = s_client(open, &["-alpn", "h3"]);
     assert!(none.contains("alert no application protocol"), "{none}");
 }
 

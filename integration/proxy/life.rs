@@ -15,7 +15,7 @@ use crate::rig::*;
 const SIZE: usize = 100 << 20;
 
 /// Peak memory of this process in bytes.
-fn peak() -> usize {
+pub(crate) fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel counts it");
     line.trim_end_matches("kB").trim().parse::<usize>().expect("a number") * 1024

@@ -38,7 +38,7 @@ fn smuggling_shapes_are_refused_and_never_reach_a_server() {
         ("400", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n"),
         ("400", "\x16\x03\x01\x02\x00\x01\x00\x01\x7c\x03\x03"),
         ("501", "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n"),
-        ("505", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("505", "PRI * HTTP/2.0\r\nHost: h\r\n\r\n"),
     ];
     for (status, request) in table {
         // What follows is never taken for a request.

@@ -84,6 +84,7 @@ pub(super) struct Frontend {
     pub(super) bind: Vec<Spanned<SocketAddr>>,
     pub(super) mode: Option<Mode>,
     pub(super) mode_place: Option<Range<usize>>,
+    pub(super) h2: Option<Field<bool>>,
     /// `None` when it is wrong or lacking, `Some(None)` when it is not needed.
     pub(super) pool: Option<Field<String>>,
     pub(super) routes: Vec<request_route::Read>,
@@ -211,6 +212,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
     };
     let mode_place = table.entry("mode").map(Spanned::span);
     let mode = table.or("mode", Mode::Http, value::mode);
+    let h2 = table.optional("h2", value::switch);
     let frontend = Frontend {
         name: table.required("name", "name = \"web\"", value::name),
         bind: table.list("bind", "bind = [\"10.77.0.100:80\"]", of_text(address::bind)),
@@ -224,8 +226,9 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         routes: request_route::routes(&mut table),
         redirect,
         defer_accept: table.optional("defer_accept", value::switch),
-        tls: tls::frontend(table.entry("tls"), mode, table.problems),
         accept_proxy: table.or("accept_proxy", Vec::new(), proxy_protocol::networks),
+        tls: tls::frontend(table.entry("tls"), mode, h2.as_ref(), table.problems),
+        h2,
     };
     table.finish();
     Some(frontend)

@@ -304,6 +304,10 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
         name: frontend.name.as_ref()?.get_ref().clone(),
         bind: frontend.bind.iter().map(|at| *at.get_ref()).collect(),
         mode: frontend.mode?,
+        h2: match &frontend.h2.as_ref()? {
+            Some(given) => *given.get_ref(),
+            None => frontend.mode? == valid::Mode::Http,
+        },
         pool: match frontend.pool.as_ref()? {
             Some(pool) => Some(index_of(file, pool.get_ref())?),
             None => None,

@@ -69,7 +69,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
             Mode::Http => "http",
             Mode::Tcp => "tcp",
         };
-        writeln!(out, "mode = \"{mode}\"")?;
+        writeln!(out, "mode = \"{mode}\"\nh2 = {}", frontend.h2)?;
         let name = |pool: usize| config.pools[pool].name.clone();
         if let Some(pool) = frontend.pool {
             writeln!(out, "pool = {:?}", name(pool))?;

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::checks::CheckKind;
 use super::pools::Pool;
 use super::problem::{Problems, Wrong};
-use super::table::{Table, wrong_type};
+use super::table::{Field, Table, wrong_type};
 use super::valid::Mode;
 use super::value::{self, of_text};
 
@@ -24,7 +24,8 @@ pub struct FrontendTls {
     pub min_version: TlsVersion,
     /// Whether clients show certificates. Default no.
     pub client: Option<ClientAuth>,
-    /// The protocols that are agreed to (RFC 7301), best first. Default `http/1.1`, in TCP mode none.
+    /// The protocols that are agreed to (RFC 7301), best first. Default `h2` and `http/1.1`, without
+    /// `h2` when the frontend does not speak it, in TCP mode none.
     pub alpn: Vec<String>,
 }
 
@@ -107,6 +108,7 @@ const CERTIFICATE: &str = "certificate = \"/etc/vipd/tls/site.pem\"";
 pub(super) fn frontend(
     value: Option<&Spanned<DeValue<'_>>>,
     mode: Option<Mode>,
+    h2: Option<&Field<bool>>,
     problems: &mut Problems<'_>,
 ) -> Option<Option<Read<FrontendTls>>> {
     let Some(value) = value else { return Some(None) };
@@ -116,18 +118,36 @@ pub(super) fn frontend(
     let client = client(&mut table);
     let alpn = table.or("alpn", None, |value| alpn(value, mode).map(Some));
     table.finish();
+    let refused = h2.and_then(|h2| h2.as_ref()).filter(|h2| !*h2.get_ref());
+    if let (Some(refused), Some(Some(alpn)), Some(Mode::Http)) = (refused, &alpn, mode)
+        && alpn.iter().any(|name| name == "h2")
+    {
+        let problem =
+            problems.error(value.span(), "`alpn` agrees to \"h2\", which the frontend does not speak");
+        problem.other(refused.span(), "it is turned off here").help("remove one of the two");
+    }
     let (pairs, client) = (pairs?, client?);
     let mut files: Vec<_> =
         pairs.iter().map(|pair| (TlsFile::Pair(pair.get_ref().clone()), pair.span())).collect();
     files.extend(client.iter().map(|(auth, place)| (TlsFile::Ca(auth.ca.clone()), place.clone())));
-    let preset = if mode == Some(Mode::Tcp) { vec![] } else { vec!["http/1.1".to_owned()] };
+    let alpn = alpn.map(|alpn| alpn.unwrap_or_else(|| preset(mode, refused)));
     let valid = FrontendTls {
         certificates: pairs.into_iter().map(Spanned::into_inner).collect(),
         min_version: min_version?,
         client: client.map(|(auth, _)| auth),
-        alpn: alpn?.unwrap_or(preset),
+        alpn: alpn?,
     };
     Some(Some(Read { valid, place: value.span(), files }))
+}
+
+/// What is agreed to unless the config says so itself; `refused`: HTTP/2 is turned off.
+fn preset(mode: Option<Mode>, refused: Option<&Spanned<bool>>) -> Vec<String> {
+    let names: &[_] = match (mode, refused) {
+        (Some(Mode::Tcp), _) => &[],
+        (_, None) => &["h2", "http/1.1"],
+        (_, Some(_)) => &["http/1.1"],
+    };
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// `certificate` and `key`, or `certificates` with several of them.
@@ -290,11 +310,13 @@ fn version(value: &DeValue<'_>) -> Result<TlsVersion, Wrong> {
 }
 
 fn alpn(value: &DeValue<'_>, mode: Option<Mode>) -> Result<Vec<String>, Wrong> {
-    let example = "write [\"http/1.1\"]";
+    let example = "write [\"h2\", \"http/1.1\"]";
     let Some(items) = value.as_array() else { return Err(wrong_type("a list", value).help(example)) };
     let one = |item: &Spanned<DeValue<'_>>| match mode {
         Some(Mode::Tcp) => protocol(item.get_ref()),
-        Some(Mode::Http) | None => value::one_of(item.get_ref(), &["http/1.1"], &["h2"]).map(str::to_owned),
+        Some(Mode::Http) | None => {
+            value::one_of(item.get_ref(), &["h2", "http/1.1"], &["h3"]).map(str::to_owned)
+        }
     };
     items.iter().map(one).collect()
 }

@@ -167,6 +167,8 @@ pub struct Frontend {
     pub routes: Vec<RequestRoute>,
     /// Where requests are sent that no route takes. Default nowhere; then there is a pool.
     pub redirect: Option<Redirect>,
+    /// HTTP/2 is spoken with clients that begin with it. Default: true for [`Mode::Http`], as HAProxy has it.
+    pub h2: bool,
     /// Clients are accepted when they have said something. Default: true for [`Mode::Http`], false for [`Mode::Tcp`],
     /// where the server may speak first.
     pub defer_accept: bool,
@@ -183,6 +185,7 @@ impl Default for Frontend {
             name: String::new(),
             bind: Vec::new(),
             mode: Mode::Http,
+            h2: true,
             pool: None,
             routes: Vec::new(),
             redirect: None,

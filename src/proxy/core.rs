@@ -84,6 +84,8 @@ pub(super) struct Door {
     pub(super) defers: bool,
     /// The proxies in front whose connections begin with a PROXY header.
     pub(super) accept_proxy: Vec<Network>,
+    /// HTTP/2 is spoken with clients that begin with it.
+    pub(super) h2: bool,
     /// Its address in text: the Host for clients that send none.
     pub(super) host: String,
     /// The TLS that is spoken, as it is now.
@@ -92,10 +94,11 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, pool, routes, redirect, defer_accept, accept_proxy, .. } = settings;
+        let Frontend { mode, h2, pool, routes, redirect, defer_accept, accept_proxy, .. } = settings;
         Self {
             frontend,
             mode: *mode,
+            h2: *h2,
             routes: routes.clone(),
             pool: *pool,
             redirect: *redirect,

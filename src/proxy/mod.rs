@@ -17,6 +17,7 @@ mod choose;
 mod core;
 mod deadline;
 mod exchange;
+mod h2;
 mod handshake;
 mod leave;
 mod pipe;

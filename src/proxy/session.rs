@@ -13,6 +13,7 @@ use super::choose::{Choice, Picked};
 use super::core::{Core, Door, Guest};
 use super::deadline::{Ticks, Timer};
 use super::exchange::{Client, Ended, Exchange, Failure, Server};
+use super::h2;
 use super::pipe::{Means, Pipe};
 use super::problem::{Culprit, Problem};
 use super::reach::{Retry, reach};
@@ -70,9 +71,10 @@ pub(super) struct Session {
     /// Its connections to servers that were told who it is.
     own: Vec<Own>,
     /// The client's address in text, for X-Forwarded-For.
-    address: Box<str>,
+    address: Rc<str>,
     door: Rc<Door>,
-    _guest: Guest,
+    /// A stream has none: its connection has.
+    guest: Option<Guest>,
 }
 
 impl Session {
@@ -88,23 +90,47 @@ impl Session {
             own: Vec::new(),
             address,
             door,
-            _guest: guest,
+            guest: Some(guest),
         }
+    }
+
+    /// For a stream of a client that speaks HTTP/2: it is served [`Session::once`].
+    pub(super) fn of_stream(
+        core: Rc<Core>,
+        stream: Stream,
+        visitor: Visitor,
+        address: Rc<str>,
+        door: Rc<Door>,
+    ) -> Self {
+        let (timer, buffer) = (core.deadlines.timer(Waker::noop()), Buffer::default());
+        Self { core, timer, stream, buffer, visitor, own: Vec::new(), address, door, guest: None }
+    }
+
+    /// Serves one request and says nothing about what comes next.
+    pub(super) async fn once(&mut self) {
+        self.wake_by_timer().await;
+        self.turn().await;
+        self.buffer.release(&self.core.buffers);
     }
 
     /// Serves the client until either side has enough.
     pub(super) async fn serve(&mut self) {
         self.wake_by_timer().await;
         let mut next = Next::Request;
+        let mut begun = self.begins().await;
+        if begun && self.door.h2 && self.buffer.data()[0] == h2::PREFACE[0] && Box::pin(self.is_h2()).await {
+            return Box::pin(self.speak_h2()).await;
+        }
         while next == Next::Request {
-            next = if self.begins().await { Box::pin(self.turn()).await } else { Next::Close };
-            // Who stays is watched: the news of the servers' idle connections come with the news of the client's next
-            // request. If it cannot be, reading fails.
+            next = if begun { Box::pin(self.turn()).await } else { Next::Close };
             if next == Next::Request {
+                // Who stays is watched: the news of the servers' idle connections come with the news of the client's
+                // next request. If it cannot be, reading fails.
                 let _ = self.stream.watch();
+                // Requests that have come together can keep us busy without ever waiting.
+                consume_budget().await;
+                begun = self.begins().await;
             }
-            // Requests that have come together can keep us busy without ever waiting.
-            consume_budget().await;
         }
         if next == Next::Linger || next == Next::Close && !self.buffer.is_empty() {
             Box::pin(self.linger()).await;
@@ -134,6 +160,38 @@ impl Session {
             Poll::Ready(())
         });
         knows.await;
+    }
+
+    /// Whether the client begins as HTTP/2 does, see [`h2::PREFACE`]. As little is read as tells.
+    async fn is_h2(&mut self) -> bool {
+        self.timer.set(self.core.patience.head);
+        let told = poll_fn(|cx| {
+            loop {
+                let said = self.buffer.data();
+                let told = said.len().min(h2::PREFACE.len());
+                if said[..told] != h2::PREFACE[..told] || told == h2::PREFACE.len() {
+                    return Poll::Ready(told == h2::PREFACE.len() && said.starts_with(h2::PREFACE));
+                }
+                match self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers) {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Pending if !self.timer.expired() => {
+                        self.buffer.park(&self.core.buffers);
+                        return Poll::Pending;
+                    }
+                    // The reader of requests says what there is to say.
+                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(false),
+                }
+            }
+        });
+        told.await
+    }
+
+    async fn speak_h2(&mut self) {
+        let Some(guest) = self.guest.take() else { return };
+        let read = Vec::from(self.buffer.data());
+        self.buffer.release(&self.core.buffers);
+        let stream = std::mem::replace(&mut self.stream, Stream::Lost);
+        h2::serve(guest, stream, &read, self.visitor.clone(), Rc::clone(&self.door)).await;
     }
 
     /// Waits for the next request; false when the client has closed or has been idle for too long.

@@ -15,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::h2::Lane;
 use super::secured::Secured;
 use crate::net::splice::Pipe;
 
@@ -28,6 +29,8 @@ pub(super) enum Stream {
     Plain(TcpStream),
     /// TLS over one of the others.
     Secured(Box<Secured>),
+    /// A stream of HTTP/2, in the words of HTTP/1.1.
+    Lane(Lane),
     /// None any more, or one that the reactor could not take.
     Lost,
 }
@@ -39,8 +42,9 @@ impl Stream {
     }
 
     /// Whether nobody on the way can read along.
-    pub(super) const fn is_secure(&self) -> bool {
+    pub(super) fn is_secure(&self) -> bool {
         match self {
+            Self::Lane(lane) => lane.is_secure(),
             Self::Lazy(_) | Self::Plain(_) | Self::Lost => false,
             Self::Secured(_) => true,
         }
@@ -57,6 +61,7 @@ impl Stream {
             // nothing.
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
             Self::Secured(tls) => tls.poll_read(cx, room),
+            Self::Lane(lane) => lane.poll_read(cx, room),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -69,7 +74,7 @@ impl Stream {
         }
         match self {
             Self::Plain(tcp) => tcp.poll_peek(cx, room).map_ok(|_count| ()),
-            Self::Lazy(_) | Self::Secured(_) | Self::Lost => Poll::Ready(Err(lost())),
+            Self::Lazy(_) | Self::Secured(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
@@ -79,6 +84,7 @@ impl Stream {
             Self::Lazy(tcp) => tcp.local_addr(),
             Self::Plain(tcp) => tcp.local_addr(),
             Self::Secured(tls) => tls.local_addr(),
+            Self::Lane(lane) => lane.local_addr(),
             Self::Lost => Err(lost()),
         }
     }
@@ -91,6 +97,7 @@ impl Stream {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             Self::Secured(tls) => tls.poll_write(cx, data),
+            Self::Lane(lane) => lane.poll_write(cx, data),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -107,6 +114,10 @@ impl Stream {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
             Self::Secured(tls) => tls.poll_write_vectored(cx, data),
+            Self::Lane(lane) => {
+                let first = data.iter().find(|part| !part.is_empty());
+                lane.poll_write(cx, first.map_or(&[], |part| part))
+            }
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -116,7 +127,7 @@ impl Stream {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Self::Secured(tls) => tls.poll_flush(cx),
-            Self::Lazy(_) | Self::Lost => Poll::Ready(Ok(())),
+            Self::Lazy(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Ok(())),
         }
     }
 
@@ -126,6 +137,8 @@ impl Stream {
             Self::Lazy(tcp) => Poll::Ready(tcp.shutdown(net::Shutdown::Write)),
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Secured(tls) => tls.poll_shutdown(cx),
+            // How a stream ends, its connection knows.
+            Self::Lane(_) => Poll::Ready(Ok(())),
             Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -134,7 +147,7 @@ impl Stream {
     pub(super) fn is_bare(&self) -> bool {
         match self {
             Self::Lazy(_) | Self::Plain(_) => true,
-            Self::Secured(_) | Self::Lost => false,
+            Self::Secured(_) | Self::Lane(_) | Self::Lost => false,
         }
     }
 
@@ -180,7 +193,7 @@ impl Stream {
             Self::Lazy(tcp) => tcp.peek(&mut [0]),
             Self::Plain(tcp) => tcp.try_read(&mut [0]),
             Self::Secured(tls) => return tls.is_quiet(),
-            Self::Lost => return false,
+            Self::Lane(_) | Self::Lost => return false,
         };
         read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -196,7 +209,7 @@ impl Stream {
             Self::Lazy(tcp) => SockRef::from(&*tcp),
             Self::Plain(tcp) => SockRef::from(&*tcp),
             Self::Secured(tls) => return tls.set_abort(),
-            Self::Lost => return,
+            Self::Lane(_) | Self::Lost => return,
         };
         // If the kernel cannot, the connection closes all the same.
         let _ = socket.set_linger(Some(Duration::ZERO));
@@ -219,7 +232,7 @@ impl Stream {
     pub(super) fn watch(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Self::Lost) {
             Self::Lazy(tcp) => *self = Self::Plain(TcpStream::from_std(tcp)?),
-            other @ (Self::Plain(_) | Self::Secured(_) | Self::Lost) => *self = other,
+            other @ (Self::Plain(_) | Self::Secured(_) | Self::Lane(_) | Self::Lost) => *self = other,
         }
         Ok(())
     }

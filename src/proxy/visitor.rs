@@ -13,7 +13,7 @@ use super::stream::Stream;
 use crate::pool::SendProxy;
 
 /// A client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Visitor {
     /// Where it is.
     pub(super) peer: SocketAddr,

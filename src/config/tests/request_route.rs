@@ -125,6 +125,18 @@ fn what_is_wrong_with_routes_is_said() {
         "mode = \"tcp\"\nredirect = \"https\"",
         "\"https\": a frontend with mode = \"tcp\" does not see hosts and paths; remove it, or use mode = \"http\"",
     );
+    redirect(
+        "pool = \"app\"\nmode = \"tcp\"\nh2 = true",
+        "true: a frontend with mode = \"tcp\" passes on whatever is spoken, HTTP/2 as well; remove it, or use \
+         mode = \"http\"",
+    );
     let lacking = problems(&with("pool = \"app\"", ""));
     assert!(lacking.iter().any(|it| it.contains("[[frontend]] has no `pool`")), "{lacking:?}");
+}
+
+#[test]
+fn http_2_is_spoken_unless_it_is_not_wanted() {
+    let h2 = |keys: &str| parsed(&with("pool = \"app\"", keys)).config.frontends[0].h2;
+    assert!(h2("pool = \"app\"") && !h2("pool = \"app\"\nh2 = false"));
+    assert!(!h2("pool = \"app\"\nmode = \"tcp\""));
 }

@@ -8,7 +8,7 @@ const SAMPLE: &str = include_str!("../../../config/vipd.toml");
 fn stated(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ")?;
     let (key, _) = line.split_once(" = ")?;
-    key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(line)
+    key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_').then_some(line)
 }
 
 #[test]

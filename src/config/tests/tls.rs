@@ -28,7 +28,7 @@ fn a_frontend_has_one_pair_or_several() {
         certificates: vec![pair("/tls/a.pem", "/tls/a.key")],
         min_version: TlsVersion::V12,
         client: None,
-        alpn: vec!["http/1.1".into()],
+        alpn: vec!["h2".into(), "http/1.1".into()],
     };
     assert_eq!(frontend(PAIR), plain);
     assert_eq!(frontend(&format!("certificates = [{{ {PAIR} }}]")), plain);
@@ -100,8 +100,8 @@ fn what_is_wrong_says_what_to_write() {
         "\"1.0\": versions before 1.2 are broken (RFC 8996) and not spoken; write \"1.2\" or \"1.3\"",
     );
     assert_wrong(
-        &format!("{{ {PAIR}, alpn = [\"h2\"] }}"),
-        "[\"h2\"]: this release does not have \"h2\" yet; write \"http/1.1\"",
+        &format!("{{ {PAIR}, alpn = [\"h3\"] }}"),
+        "[\"h3\"]: this release does not have \"h3\" yet; write \"h2\" or \"http/1.1\"",
     );
     let check = "check = { http = \"/health\"";
     let pool = |tls: &str, expected: &str| {

@@ -1,0 +1,176 @@
+//! One client's connection: its streams come out of here, each to be served by itself, and its time is kept here.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ::http::Request;
+use bytes::Bytes;
+use h2::server::{Connection, SendResponse};
+use h2::{Reason, RecvStream};
+
+use super::calm::Calm;
+use super::lane::{Lane, Outcome, Under};
+use super::wire::Wire;
+use crate::proxy::core::{Core, Door, Guest};
+use crate::proxy::deadline::{Ticks, Timer};
+use crate::proxy::session::Session;
+use crate::proxy::stream::Stream;
+use crate::proxy::visitor::Visitor;
+
+/// How long a client that was told to go may take to answer, when nothing runs any more.
+const LINGER: Ticks = Ticks::new(Duration::from_secs(2));
+const NEVER: Ticks = Ticks::new(Duration::MAX);
+
+/// Serves a client that speaks HTTP/2, `read` by whoever found that out, until either side has enough.
+pub(in crate::proxy) async fn serve(
+    guest: Guest,
+    mut stream: Stream,
+    read: &[u8],
+    visitor: Visitor,
+    door: Rc<Door>,
+) {
+    let core = guest.core();
+    // If it cannot be watched, reading fails.
+    let _ = stream.watch();
+    let under = Under { secure: stream.is_secure(), local: stream.local_addr().ok() };
+    let address = visitor.peer.ip().to_string().into();
+    let life = Rc::new(Life::new(&core));
+    let wire = Wire { stream, read: read.into() };
+    let mut shaking = pin!(super::settings(core.limits.head).handshake::<_, Bytes>(wire));
+    let shaken = poll_fn(|cx| {
+        life.timer.wakes(cx.waker());
+        match shaking.as_mut().poll(cx) {
+            Poll::Ready(shaken) => Poll::Ready(shaken.ok()),
+            Poll::Pending if life.timer.expired() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    if let Some(connection) = shaken.await {
+        let mut client = Client { connection, life, leaving: false, visitor, address, door, under };
+        poll_fn(|cx| client.poll(cx)).await;
+    }
+    drop(guest);
+}
+
+/// What a connection and its streams know together.
+struct Life {
+    core: Rc<Core>,
+    timer: Timer,
+    /// What the timer is set to when the last stream is over.
+    patience: Cell<Ticks>,
+    streams: Cell<usize>,
+    calm: RefCell<Calm>,
+}
+
+impl Life {
+    fn new(core: &Rc<Core>) -> Self {
+        let timer = core.deadlines.timer(Waker::noop());
+        // Until its first request is there, it is a client that sends a head.
+        timer.set(core.patience.head);
+        timer.set_idle(true);
+        let calm = RefCell::new(Calm::new(core.deadlines.now()));
+        let patience = Cell::new(core.patience.idle);
+        Self { core: Rc::clone(core), timer, patience, streams: Cell::new(0), calm }
+    }
+
+    fn begin(&self) {
+        self.streams.set(self.streams.get() + 1);
+        self.timer.set(NEVER);
+    }
+
+    fn end(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered => self.calm.borrow_mut().answered(),
+            Outcome::TakenBack => self.calm.borrow_mut().taken_back(self.core.deadlines.now()),
+            Outcome::Broken => {}
+        }
+        self.streams.set(self.streams.get() - 1);
+        if self.streams.get() == 0 {
+            self.timer.set(self.patience.get());
+        }
+    }
+}
+
+struct Client {
+    connection: Connection<Wire, Bytes>,
+    life: Rc<Life>,
+    /// It was told that no more requests are taken.
+    leaving: bool,
+    visitor: Visitor,
+    /// Its address in text.
+    address: Rc<str>,
+    door: Rc<Door>,
+    under: Under,
+}
+
+impl Client {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.begin(request, respond);
+                    continue;
+                }
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            if self.leaving {
+                let over = self.life.streams.get() == 0 && self.life.timer.expired();
+                return if over { Poll::Ready(()) } else { Poll::Pending };
+            }
+            if self.life.calm.borrow().is_lost() {
+                self.leave();
+                self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            } else if self.life.core.is_draining() || self.is_idle() {
+                self.leave();
+                self.connection.graceful_shutdown();
+            } else {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.life.streams.get() == 0 && self.life.timer.expired()
+    }
+
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.life.timer.set_idle(false);
+        self.life.patience.set(LINGER);
+        self.life.timer.set(if self.life.streams.get() == 0 { LINGER } else { NEVER });
+    }
+
+    /// Serves a stream by itself.
+    fn begin(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+        let core = &self.life.core;
+        match Lane::new(request, respond, self.under, core.buffers.text()) {
+            Ok(lane) => {
+                let stream = Stream::Lane(lane.clone());
+                let (address, door) = (Rc::clone(&self.address), Rc::clone(&self.door));
+                let session =
+                    Session::of_stream(Rc::clone(core), stream, self.visitor.clone(), address, door);
+                self.life.begin();
+                tokio::task::spawn_local(run(Rc::clone(&self.life), lane, session));
+            }
+            Err((mut respond, reason)) => {
+                let counter = &core.counters.frontends[self.door.frontend];
+                counter.request();
+                counter.error();
+                respond.send_reset(reason);
+            }
+        }
+    }
+}
+
+/// Serves one stream for as long as the client wants it.
+async fn run(life: Rc<Life>, lane: Lane, mut session: Session) {
+    let mut serving = pin!(session.once());
+    poll_fn(|cx| if serving.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { lane.poll_gone(cx) })
+        .await;
+    life.end(lane.outcome());
+}
