@@ -9,9 +9,9 @@
 //!
 //! `VIPD_BENCH_ROUNDS` (6), `VIPD_BENCH_SECONDS` a turn (3), `VIPD_BENCH_CONNECTIONS` (64), `VIPD_BENCH_CASES` (`small`;
 //! also `tls` for small ones in TLS, `handshake` for a full handshake and one request per connection, `resume` for the
-//! same with resumed sessions, `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
+//! same with resumed sessions, `h2` for small ones over HTTP/2, `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
 //! fresh processes only, is the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once). Takes nginx, haproxy,
-//! wrk and taskset, and two processors.
+//! wrk, h2load and taskset, and two processors.
 
 #[path = "idle.rs"]
 mod idle;
@@ -90,7 +90,12 @@ enum Scheme {
     Https,
     /// In TLS, one connection after the other, and each resumes the session of the first (`openssl s_time`).
     Resumed,
+    /// HTTP/2 in TLS (h2load): four connections with [`STREAMS`] requests at a time on each.
+    H2,
 }
+
+/// Requests at a time.
+const STREAMS: &str = "32";
 
 const CLOSE: &[&str] = &["Connection: close"];
 /// With Host thirteen, as Firefox sends them.
@@ -116,7 +121,7 @@ impl Case {
             None => (name, connections),
         };
         let (path, headers): (_, &[&str]) = match work {
-            "small" | "tls" | "resume" => ("/small", &[]),
+            "small" | "tls" | "resume" | "h2" => ("/small", &[]),
             "handshake" => ("/small", CLOSE),
             "headers" => ("/small", BROWSER),
             "close" => ("/small", CLOSE),
@@ -125,13 +130,14 @@ impl Case {
             "1m" => ("/1m", &[]),
             _ => {
                 return Err(Failure(format!(
-                    "no case {work}: small, headers, close, tls, handshake, resume, 16k, 64k, 1m, idle"
+                    "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, idle"
                 )));
             }
         };
         let scheme = match work {
             "tls" | "handshake" => Scheme::Https,
             "resume" => Scheme::Resumed,
+            "h2" => Scheme::H2,
             _ => Scheme::Http,
         };
         Ok(Self { name: work.into(), path, headers, connections, scheme })
@@ -160,6 +166,7 @@ impl Case {
         let before = stack.cpu()?;
         let (requests, text) = match self.scheme {
             Scheme::Resumed => self.resume(stack, seconds)?,
+            Scheme::H2 => self.h2load(stack, seconds)?,
             Scheme::Http | Scheme::Https => self.load(stack, seconds)?,
         };
         let used = stack.cpu()? - before;
@@ -168,6 +175,21 @@ impl Case {
         }
         let seconds = f64::from(u32::try_from(seconds).map_err(|_| Failure("too many seconds".into()))?);
         Ok(Sample { micros: used * 1e6 / requests, rate: requests / seconds })
+    }
+
+    /// h2load; how many requests it counted, and what it said.
+    fn h2load(&self, stack: &Stack, seconds: usize) -> Result<(f64, String), Failure> {
+        let url = format!("https://{}{}", stack.secure, self.path);
+        let mut h2load = Command::new("taskset");
+        h2load.args(["-c", "1", "h2load", "-t1", "-c4", "-m", STREAMS, "-D", &seconds.to_string(), &url]);
+        let said = h2load.output().map_err(|error| Failure(format!("h2load: {error}")))?;
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        let requests = text.lines().find(|line| line.starts_with("requests: ")).unwrap_or_default();
+        if !requests.contains(" 0 failed") || !text.contains("Application protocol: h2") {
+            return Err(Failure(format!("{}: h2load met errors:\n{text}", stack.name)));
+        }
+        let count = requests.split(", ").find_map(|part| part.strip_suffix(" succeeded")?.parse().ok());
+        Ok((count.unwrap_or(0.0), text))
     }
 
     /// wrk; how many requests it counted, and what it said.
@@ -189,7 +211,7 @@ impl Case {
         }
         let url = match self.scheme {
             Scheme::Http => format!("http://{}{}", stack.address, self.path),
-            Scheme::Https | Scheme::Resumed => format!("https://{}{}", stack.secure, self.path),
+            Scheme::Https | Scheme::Resumed | Scheme::H2 => format!("https://{}{}", stack.secure, self.path),
         };
         let said = wrk.arg(url).output().map_err(|error| Failure(format!("wrk: {error}")))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();

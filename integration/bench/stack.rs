@@ -168,7 +168,7 @@ impl Stack {
         let config = format!(
             "global\n no strict-limits\n maxconn 12000\n nbthread 1\n\
              defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n{splice}\
-             frontend web\n bind {address}{defer}\n bind {secure}{defer} ssl crt {site}\n default_backend app\n\
+             frontend web\n bind {address}{defer}\n bind {secure}{defer} ssl crt {site} alpn h2,http/1.1\n default_backend app\n\
              backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
         );
         let config = apps.dir.write(&format!("{name}.cfg"), config.as_bytes())?;
@@ -189,7 +189,7 @@ impl Stack {
             "keepalive_requests 1000000;\n\
              upstream app {{ server {a}; server {b}; keepalive 256; keepalive_requests 1000000; }}\n\
              ssl_certificate {site}; ssl_certificate_key {site};\n\
-             server {{ listen {address}{deferred}; listen {secure}{deferred} ssl; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
+             server {{ listen {address}{deferred}; listen {secure}{deferred} ssl http2; location / {{ proxy_pass http://app; proxy_http_version 1.1; \
              proxy_set_header Connection \"\"; }} }}"
         );
         let process = nginx(&apps.dir, "0", address, &http)?;
@@ -262,7 +262,7 @@ fn site(dir: &Dir) -> Result<String, Failure> {
 fn tls() -> io::Result<Tls> {
     let site = env::var_os(AS_SITE).map(PathBuf::from).unwrap_or_default();
     let identity = files::identity(&site, &site, &Circle::default(), 0)?;
-    let terms = Terms { alpn: vec![b"http/1.1".to_vec()], ..Terms::default() };
+    let terms = Terms { alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()], ..Terms::default() };
     let config = server::config("web", &[identity], &terms, &Keys::random()?)?;
     Ok(Tls { frontends: vec![None, Some(Arc::new(ArcSwap::new(config)))], pools: Vec::new() })
 }
