@@ -19,7 +19,7 @@ use super::problem::{Culprit, Problem};
 use super::reach::{Retry, reach};
 use super::redirect;
 use super::stream::Stream;
-use super::tunnel::{Closed, Tunnel};
+use super::tunnel::{Closed, pass};
 use super::upstream::Own;
 use super::visitor::Visitor;
 use crate::http::{Answering, Body, Delivery, Lines, Origin, Request, Scan, Version, rewrite_request};
@@ -420,23 +420,13 @@ impl Session {
         ended
     }
 
-    /// Passes on whatever client and server have agreed on, `said` by the server first.
-    async fn tunnel(&mut self, mut server: Stream, said: Buffer) -> Next {
-        let patience = self.core.patience.tunnel;
-        if let Some(lifetime) = self.core.patience.lifetime {
-            self.timer.bound(lifetime);
+    /// Passes on whatever client and server have agreed on, `answered` by the server first.
+    async fn tunnel(&mut self, server: Stream, answered: Buffer) -> Next {
+        let said = std::mem::take(&mut self.buffer);
+        match pass(&self.core, &self.timer, (&mut self.stream, said), (server, answered)).await {
+            Closed::Whole => Next::Close,
+            Closed::Broken => Next::Abort,
         }
-        self.timer.set(patience);
-        let mut tunnel = Tunnel::new(std::mem::take(&mut self.buffer), said);
-        let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience, pace: 0 };
-        let closed = poll_fn(|cx| tunnel.poll(cx, &mut self.stream, &mut server, means)).await;
-        tunnel.release(&self.core.buffers);
-        if closed == Closed::Whole {
-            return Next::Close;
-        }
-        // What broke off on one side must not look like an orderly end on the other.
-        server.abort();
-        Next::Abort
     }
 
     /// What an exchange that did not pass a whole response means for the request.

@@ -2,40 +2,75 @@
 //! made of, and connections that were upgraded.
 //!
 //! It never looks at what it passes on. The end of one direction is passed on as an end (a half-closed connection
-//! goes on the other way); what breaks one breaks both.
+//! goes on the other way); what breaks one breaks both. What was read is written before more is read, so that the
+//! slower side sets the pace. Short messages are copied; once a read brings as much as it may, more is taken to follow
+//! and the kernel moves it, until it has less.
 
+use std::future::poll_fn;
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use super::buffer::{Buffer, Buffers};
-use super::pipe::{Broken, Means, Pipe};
+use super::bulk::{BULK, Bulk};
+use super::core::Core;
+use super::deadline::Timer;
+use super::pipe::Means;
 use super::stream::Stream;
-use crate::http::{Body, Delivery};
+
+/// What a read takes at most: of what is longer, the rest is for the kernel to move.
+const READ: usize = 16 * 1024;
 
 /// How a tunnel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closed {
     /// Both sides said all they had to say.
     Whole,
-    /// The client broke off.
-    ByClient,
-    /// The server broke off.
-    ByServer,
-    /// Nobody said anything for too long, or it has lived for as long as it may.
-    Expired,
+    /// One side broke off, nobody said anything for too long, or it has lived for as long as it may. What broke off on
+    /// one side must not look like an orderly end on the other: the server was told so, the client is still to be.
+    Broken,
 }
 
-/// A client and a server with all that lies between them.
+/// Passes on what client and server say, beginning with what was read already: `said` of the client for the server,
+/// `answered` of the server for the client.
+/// Not an async function: its future would have each of these twice.
+pub(super) fn pass<'t>(
+    core: &'t Core,
+    timer: &'t Timer,
+    (client, said): (&'t mut Stream, Buffer),
+    (mut server, answered): (Stream, Buffer),
+) -> impl Future<Output = Closed> + 't {
+    let patience = core.patience.tunnel;
+    if let Some(lifetime) = core.patience.lifetime {
+        timer.bound(lifetime);
+    }
+    timer.set(patience);
+    let mut tunnel = Tunnel { up: Direction::new(said), down: Direction::new(answered) };
+    let means = Means { buffers: &core.buffers, timer, patience, pace: 0 };
+    poll_fn(move |cx| {
+        let closed = ready!(tunnel.poll(cx, client, &mut server, means));
+        tunnel.release(means.buffers);
+        if closed == Closed::Broken {
+            std::mem::replace(&mut server, Stream::Lost).abort();
+        }
+        Poll::Ready(closed)
+    })
+}
+
+/// A client and a server with all that lies between them: what an idle tunnel is made of.
 #[derive(Debug)]
-pub(super) struct Tunnel {
+struct Tunnel {
     up: Direction,
     down: Direction,
 }
 
 #[derive(Debug)]
 struct Direction {
-    pipe: Pipe,
     /// What was read and is not written yet.
     buffer: Buffer,
+    /// What is in the kernel's hands.
+    bulk: Bulk,
+    /// The last read brought as much as it may: more will follow.
+    long: bool,
     stage: Stage,
 }
 
@@ -48,14 +83,8 @@ enum Stage {
 }
 
 impl Tunnel {
-    /// Begins with what was read already: `said` of the client for the server, `answered` of the server for the
-    /// client.
-    pub(super) fn new(said: Buffer, answered: Buffer) -> Self {
-        Self { up: Direction::new(said), down: Direction::new(answered) }
-    }
-
-    /// Moves both directions on until they have ended. `timer` is set anew whenever something moves.
-    pub(super) fn poll(
+    /// Moves both directions on until they have ended. The timer is set anew whenever something moves.
+    fn poll(
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Stream,
@@ -63,64 +92,111 @@ impl Tunnel {
         means: Means<'_>,
     ) -> Poll<Closed> {
         let up = self.up.poll(cx, client, server, means);
-        if let Poll::Ready(Err(broken)) = up {
-            return Poll::Ready(if broken == Side::Source { Closed::ByClient } else { Closed::ByServer });
-        }
         let down = self.down.poll(cx, server, client, means);
-        if let Poll::Ready(Err(broken)) = down {
-            return Poll::Ready(if broken == Side::Source { Closed::ByServer } else { Closed::ByClient });
+        match (up, down) {
+            (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(Closed::Broken),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Closed::Whole),
+            _ if means.timer.expired() => Poll::Ready(Closed::Broken),
+            _ => Poll::Pending,
         }
-        if up.is_ready() && down.is_ready() {
-            return Poll::Ready(Closed::Whole);
-        }
-        if means.timer.expired() { Poll::Ready(Closed::Expired) } else { Poll::Pending }
     }
 
     /// Gives the memory back.
-    pub(super) fn release(self, buffers: &Buffers) {
-        for mut direction in [self.up, self.down] {
+    fn release(&mut self, buffers: &Buffers) {
+        for direction in [&mut self.up, &mut self.down] {
             direction.buffer.release(buffers);
-            direction.pipe.release(buffers);
+            direction.bulk.release(&buffers.pipes);
         }
     }
-}
-
-/// Which end of a direction broke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Source,
-    Sink,
 }
 
 impl Direction {
     fn new(buffer: Buffer) -> Self {
-        let pipe = Pipe::new(Vec::new(), Body::UntilClose, Delivery::Raw, None);
-        Self { pipe, buffer, stage: Stage::Passing }
+        Self { buffer, bulk: Bulk::default(), long: false, stage: Stage::Passing }
     }
 
+    /// Moves on until the source has ended and the sink knows; an error when either is broken.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut Stream,
         to: &mut Stream,
         means: Means<'_>,
-    ) -> Poll<Result<(), Side>> {
+    ) -> Poll<io::Result<()>> {
         loop {
             match self.stage {
                 Stage::Passing => {
-                    let passed = ready!(self.pipe.poll(cx, &mut self.buffer, from, to, means));
-                    passed.map_err(|broken| match broken {
-                        Broken::Sink => Side::Sink,
-                        Broken::Source | Broken::Malformed(_) | Broken::TooLarge => Side::Source,
-                    })?;
-                    self.stage = Stage::Ending;
+                    ready!(self.poll_write(cx, to, means))?;
+                    if ready!(self.poll_read(cx, from, to, means))? == 0 {
+                        self.stage = Stage::Ending;
+                    }
+                    means.timer.set(means.patience);
                 }
                 Stage::Ending => {
-                    ready!(to.poll_shutdown(cx)).map_err(|_| Side::Sink)?;
+                    ready!(to.poll_shutdown(cx))?;
                     self.stage = Stage::Ended;
                 }
                 Stage::Ended => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    /// Writes what was read, all of it.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut Stream,
+        means: Means<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.buffer.is_empty() {
+            let Poll::Ready(written) = to.poll_write(cx, self.buffer.data()) else {
+                // It may take long.
+                self.buffer.park(means.buffers);
+                return Poll::Pending;
+            };
+            match written? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.buffer.consume(count),
+            }
+            means.timer.set(means.patience);
+        }
+        while ready!(self.bulk.poll_drain(cx, to, &means.buffers.pipes))? {
+            means.timer.set(means.patience);
+        }
+        let flushed = to.poll_flush(cx);
+        if flushed.is_pending() {
+            self.buffer.release(means.buffers);
+        }
+        flushed
+    }
+
+    /// Reads once, into the buffer or into the kernel's hands; 0 is the end. Everything before must be written.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &Stream,
+        means: Means<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.long && self.bulk.is_possible(from, to) {
+            self.buffer.release(means.buffers);
+            if let Some(count) = ready!(self.bulk.poll_fill(cx, from, usize::MAX, &means.buffers.pipes))? {
+                self.long = count >= BULK;
+                return Poll::Ready(Ok(count));
+            }
+        }
+        let count = ready!(self.buffer.poll_fill_some(cx, from, means.buffers, READ))?;
+        self.long = count == READ;
+        Poll::Ready(Ok(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_tunnel_is_small() {
+        assert!(size_of::<Tunnel>() <= 160, "{} bytes", size_of::<Tunnel>());
     }
 }
