@@ -40,6 +40,8 @@ mod retry;
 mod rig;
 #[path = "proxy/route.rs"]
 mod route;
+#[path = "proxy/split.rs"]
+mod split;
 #[path = "proxy/sticky.rs"]
 mod sticky;
 #[path = "proxy/tcp.rs"]
