@@ -121,8 +121,8 @@ fn nginx_shows_its_certificate() {
     let world = World::new();
     let nginx = Nginx::start(&world);
     let ca = nginx.certificate().display().to_string();
-    let tls = |settings: &str| format!("tls = {{ ca_file = \"{ca}\", {settings} }}");
-    let (named, wrong) = (tls("name = \"app.example\""), tls("name = \"other.example\""));
+    let tls = |settings: &str| format!("tls = {{ verify = \"{ca}\", {settings} }}");
+    let (named, wrong) = (tls("server_name = \"app.example\""), tls("server_name = \"other.example\""));
     let app: &[(&str, u16)] = &[("app1", real::HTTPS)];
     let plain: &[(&str, u16)] = &[("app1", real::HTTP)];
     let config = config(
@@ -131,14 +131,14 @@ fn nginx_shows_its_certificate() {
             ("https", &format!("http = \"/health\", {named}"), app),
             (
                 "host",
-                &format!("http = \"/health\", host = \"app.example:443\", tls = {{ ca_file = \"{ca}\" }}"),
+                &format!("http = \"/health\", host = \"app.example:443\", tls = {{ verify = \"{ca}\" }}"),
                 app,
             ),
             ("handshake", &named, app),
-            ("anyone", "tls = { verify = false }", app),
+            ("anyone", "tls = { verify = \"off\" }", app),
             ("wrong", &wrong, app),
-            ("system", "tls = { name = \"app.example\" }", app),
-            ("plain", "tls = { verify = false }", plain),
+            ("system", "tls = { server_name = \"app.example\" }", app),
+            ("plain", "tls = { verify = \"off\" }", plain),
         ],
     );
     let vipd = Vipd::start(&world, &config);

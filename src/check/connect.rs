@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,7 +10,8 @@ use tokio_rustls::TlsConnector;
 
 use super::Target;
 use super::words::{CONNECTING, SHAKING_HANDS, Stage, trouble};
-use crate::config::{CheckKind, CheckTls};
+use crate::config::{CheckKind, PoolTls, Verify};
+use crate::net::tls::files;
 use crate::net::tls_client;
 
 /// A connection in clear or not.
@@ -26,17 +26,22 @@ pub(super) type Stream = Box<dyn Duplex>;
 pub(super) struct Connectors(Mutex<HashMap<Trust, TlsConnector>>);
 
 /// Whose certificates are trusted, and the protocol that is offered.
-type Trust = (Option<PathBuf>, Option<&'static str>);
+type Trust = (Verify, Option<&'static str>);
 
 impl Connectors {
     /// The connector for `tls`; files that cannot be read are tried again with the next check.
-    fn get(&self, tls: &CheckTls, protocol: Option<&'static str>) -> Result<TlsConnector, String> {
+    fn get(&self, tls: &PoolTls, protocol: Option<&'static str>) -> Result<TlsConnector, String> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let trust = (tls.ca_file.clone(), protocol);
+        let trust = (tls.verify.clone(), protocol);
         if let Some(connector) = known.get(&trust) {
             return Ok(connector.clone());
         }
-        let connector = tls_client::connector(tls.ca_file.as_deref(), protocol.as_slice())?;
+        let authorities = match &tls.verify {
+            Verify::System => Some(files::system_authorities().map_err(|error| error.to_string())?),
+            Verify::Ca(file) => Some(file.as_path()),
+            Verify::Off => None,
+        };
+        let connector = tls_client::connector(authorities, protocol.as_slice())?;
         known.insert(trust, connector.clone());
         Ok(connector)
     }
@@ -71,8 +76,8 @@ pub(super) async fn open(
 }
 
 /// What the certificate must be for.
-fn name(target: &Target, tls: &CheckTls) -> String {
-    if let Some(name) = &tls.name {
+fn name(target: &Target, tls: &PoolTls) -> String {
+    if let Some(name) = &tls.server_name {
         return name.clone();
     }
     match &target.check.kind {

@@ -41,7 +41,7 @@ mod vmac;
 mod tests;
 
 pub use balance::{Balance, HashKey};
-pub use checks::{Check, CheckKind, CheckTls, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
+pub use checks::{Check, CheckKind, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
 pub use heartbeat::Heartbeat;
 pub use identify::{Clues, Unidentified};
 pub use nearest::nearest;

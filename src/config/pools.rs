@@ -15,7 +15,7 @@ use super::problem::{Problems, Program};
 use super::proxy_protocol;
 use super::queue::{self, Queue};
 use super::table::{Field, Table};
-use super::tls::{self, PoolTls};
+use super::tls::{self, PoolTls, TlsFile, Verify};
 use super::track::Command;
 use super::value::{self, of_text};
 use crate::pool::SendProxy;
@@ -104,6 +104,15 @@ fn server(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<S
     };
     table.finish();
     Some(server)
+}
+
+impl Pool {
+    /// The file that says whose certificates the check believes, and where it is named.
+    pub(super) fn authorities_of_check(&self) -> Option<(TlsFile, Range<usize>)> {
+        let check = self.check.as_ref()?.as_ref()?;
+        let Verify::Ca(path) = &check.get_ref().tls.as_ref()?.verify else { return None };
+        Some((TlsFile::Ca(path.clone()), check.span()))
+    }
 }
 
 /// The program that a check runs, as the proxy's user.

@@ -253,7 +253,8 @@ impl File {
         let pools = self.pools.iter().filter_map(|pool| pool.tls.as_ref()?.as_ref());
         let frontends = frontends.flat_map(|tls| &tls.files);
         let shared = self.tls.iter().flat_map(|tls| &tls.files);
-        frontends.chain(pools.flat_map(|tls| &tls.files)).chain(shared).cloned().collect()
+        let files = frontends.chain(pools.flat_map(|tls| &tls.files)).chain(shared).cloned();
+        files.chain(self.pools.iter().filter_map(Pool::authorities_of_check)).collect()
     }
 
     /// What the file says about machines.

@@ -57,8 +57,8 @@ pub enum TlsVersion {
     V13,
 }
 
-/// `tls` of a `[[pool]]`: how its servers are spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `tls` of a `[[pool]]` and of its check: how servers are spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PoolTls {
     /// Whose certificates are believed. Default the system's authorities.
     pub verify: Verify,
@@ -67,9 +67,10 @@ pub struct PoolTls {
 }
 
 /// Whose certificates are believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Verify {
     /// Those that an authority of the system has signed.
+    #[default]
     System,
     /// Those that an authority in this file has signed: PEM, a full path.
     Ca(PathBuf),
@@ -209,7 +210,7 @@ fn client(table: &mut Table<'_, '_, '_, '_>) -> Option<Option<(ClientAuth, Range
     }
 }
 
-/// `tls` of a pool; `None` when something in it is wrong, `Some(None)` when its servers speak plain.
+/// `tls` of a pool or of its check; `None` when something in it is wrong, `Some(None)` when its servers speak plain.
 pub(super) fn pool(
     value: Option<&Spanned<DeValue<'_>>>,
     problems: &mut Problems<'_>,

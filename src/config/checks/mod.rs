@@ -6,13 +6,16 @@ pub(super) mod show;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls::PoolTls;
+
 /// How a pool's servers are checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
     /// What is asked.
     pub kind: CheckKind,
-    /// The check speaks TLS; `None`: in clear.
-    pub tls: Option<CheckTls>,
+    /// The check speaks TLS; `None`: in clear. Without a name of its own it asks for the `host` of the check without its
+    /// port, else for the server's address.
+    pub tls: Option<PoolTls>,
     /// From the start of one check to the start of the next. Default 1 s.
     pub interval: Duration,
     /// How long one check may take, connection included. Default 1 s.
@@ -138,20 +141,4 @@ pub enum Role {
     Follower,
     /// Either: it only has to answer.
     Any,
-}
-
-/// How a check speaks TLS.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CheckTls {
-    /// The name that is asked for (SNI) and that the certificate must have; by default the `host` of the check
-    /// without its port, else the server's address.
-    pub name: Option<String>,
-    /// The certificates that are trusted, PEM; `None`: whatever certificate is taken.
-    /// Default [`CheckTls::SYSTEM`].
-    pub ca_file: Option<PathBuf>,
-}
-
-impl CheckTls {
-    /// Where Debian's package ca-certificates keeps what the system trusts.
-    pub const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 }

@@ -1,7 +1,6 @@
 //! `check` of a `[[pool]]` as the file has it.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -10,9 +9,10 @@ use toml::de::DeValue;
 use super::super::problem::{Problems, Wrong};
 use super::super::quantity::duration_text;
 use super::super::table::{Field, Table, wrong_type};
+use super::super::tls::{self, PoolTls};
 use super::super::track::read::{path, words};
 use super::super::value;
-use super::{Check, CheckKind, CheckTls, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
+use super::{Check, CheckKind, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
 
 /// One check, or what is wrong with it has been said.
 pub(in super::super) fn check(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Check> {
@@ -158,28 +158,12 @@ fn pace(table: &mut Table<'_, '_, '_, '_>) -> Option<Pace> {
     Some(Pace { interval: usual, timeout: timeout?, fast_interval, down_interval })
 }
 
-/// `true`, `false`, or a table; `Some(None)` is no TLS, `None` is wrong.
-fn tls(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Option<CheckTls>> {
-    let system = || PathBuf::from(CheckTls::SYSTEM);
+/// `true`, `false`, or what the `tls` of a pool may be; `Some(None)` is no TLS, `None` is wrong.
+fn tls(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Option<PoolTls>> {
     if let Some(on) = value.get_ref().as_bool() {
-        return Some(on.then(|| CheckTls { name: None, ca_file: Some(system()) }));
+        return Some(on.then(PoolTls::default));
     }
-    let mut table = Table::open("tls", value, problems)?;
-    let name = table.optional("name", server_name);
-    let ca_file = table.optional("ca_file", path);
-    let verify = table.optional("verify", boolean);
-    if let (Some(Some(file)), Some(Some(verify))) = (&ca_file, &verify)
-        && !*verify.get_ref()
-    {
-        let problem = table.problems.error(file.span(), "nothing is verified, so nobody reads `ca_file`");
-        problem.other(verify.span(), "`verify` is here").help("remove one of the two");
-        table.finish();
-        return None;
-    }
-    table.finish();
-    let verify = verify?.is_none_or(|verify| *verify.get_ref());
-    let ca_file = ca_file?.map_or_else(system, Spanned::into_inner);
-    Some(Some(CheckTls { name: name?.map(Spanned::into_inner), ca_file: verify.then_some(ca_file) }))
+    tls::pool(Some(value), problems).map(|read| read.map(|read| read.valid))
 }
 
 fn only_true(value: &DeValue<'_>) -> Result<(), Wrong> {
@@ -237,17 +221,6 @@ fn body(value: &DeValue<'_>) -> Result<String, Wrong> {
         "" => Err(Wrong::new("every body contains the empty text").help("remove it")),
         text => Ok(text.to_owned()),
     }
-}
-
-/// The name of a certificate: a DNS name or an address (RFC 6125 §1.7.2), without a port.
-fn server_name(value: &DeValue<'_>) -> Result<String, Wrong> {
-    let name = value::text(value)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    if name.is_empty() || name.len() > 253 || !name.bytes().all(allowed) {
-        return Err(Wrong::new(format!("`{}` cannot be in a certificate", name.escape_debug()))
-            .help("write a DNS name or an address: \"app.example.com\""));
-    }
-    Ok(name.to_owned())
 }
 
 /// Header fields: `{ "X-Ready" = "yes" }`.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::super::quantity::duration_text;
+use super::super::tls;
 use super::super::track::show::{list, quoted};
-use super::{Check, CheckKind, CheckTls, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
+use super::{Check, CheckKind, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
 
 /// The value of `check`.
 pub(in super::super) fn check(check: &Check) -> String {
-    let tls = check.tls.as_ref().map(tls);
+    let tls = check.tls.as_ref().map(|tls| format!("tls = {}", tls::show::pool(tls)));
     let what = match (&check.kind, tls) {
         (CheckKind::Tcp, Some(tls)) => tls,
         (kind, Some(tls)) => format!("{}, {tls}", self::kind(kind)),
@@ -78,13 +79,5 @@ const fn named(role: Role, [writer, follower, any]: [&'static str; 3]) -> &'stat
         Role::Writer => writer,
         Role::Follower => follower,
         Role::Any => any,
-    }
-}
-
-fn tls(CheckTls { name, ca_file }: &CheckTls) -> String {
-    let name = name.as_ref().map_or(String::new(), |name| format!("name = {}, ", quoted(name)));
-    match ca_file {
-        Some(file) => format!("tls = {{ {name}ca_file = {} }}", quoted(&file.to_string_lossy())),
-        None => format!("tls = {{ {name}verify = false }}"),
     }
 }

@@ -58,18 +58,16 @@ fn every_kind_has_its_settings() {
 
 #[test]
 fn tls_goes_with_what_can_speak_it() {
-    let system = Some(CheckTls { name: None, ca_file: Some(CheckTls::SYSTEM.into()) });
+    let system = Some(PoolTls::default());
     let handshake = check("{ tls = true }");
     assert_eq!((handshake.kind, handshake.tls), (CheckKind::Tcp, system.clone()));
     assert_eq!(check(r#"{ http = "/", tls = true }"#).tls, system);
     assert_eq!(check(r#"{ http = "/", tls = false }"#).tls, None);
-    let own = check(r#"{ grpc = "", tls = { name = "a.example", ca_file = "/etc/vipd/ca.pem" } }"#).tls;
-    assert_eq!(
-        own,
-        Some(CheckTls { name: Some("a.example".into()), ca_file: Some("/etc/vipd/ca.pem".into()) })
-    );
-    let anyone = check(r#"{ redis = "any", tls = { verify = false } }"#).tls;
-    assert_eq!(anyone, Some(CheckTls { name: None, ca_file: None }));
+    let own = check(r#"{ grpc = "", tls = { server_name = "a.example", verify = "/etc/vipd/ca.pem" } }"#).tls;
+    let ca = Verify::Ca("/etc/vipd/ca.pem".into());
+    assert_eq!(own, Some(PoolTls { server_name: Some("a.example".into()), verify: ca }));
+    let anyone = check(r#"{ redis = "any", tls = { verify = "off" } }"#).tls;
+    assert_eq!(anyone, Some(PoolTls { server_name: None, verify: Verify::Off }));
 }
 
 #[test]
@@ -95,10 +93,6 @@ fn contradictions_name_both_places() {
     assert_eq!(
         told("{ tcp = true, interval = \"2s\", down_interval = \"1s\" }"),
         both("\"1s\": `down_interval` is shorter than the interval of 2s", "\"2s\"")
-    );
-    assert_eq!(
-        told("{ tls = { ca_file = \"/ca.pem\", verify = false } }"),
-        both("\"/ca.pem\": nothing is verified, so nobody reads `ca_file`", "false")
     );
 }
 

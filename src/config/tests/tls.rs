@@ -52,6 +52,7 @@ fn what_is_said_is_shown_and_read_back() {
             &format!("{POOL}\ntls = {{ {PAIR}, client = \"optional\", client_ca = \"/tls/ca.pem\" }}"),
         )
         .replace(CHECK, "tls = { verify = \"/tls/s.pem\", server_name = \"app.example.com\" }\ncheck =");
+    let text = text.replace("{ http = \"/health\" }", "{ tls = { verify = \"/tls/c.pem\" } }");
     let text = format!("{text}\n[tls]\nticket_keys = \"/tls/tickets\"\n");
     let parsed = parsed(&text);
     assert_eq!(super::parsed(&show(&parsed.config)).config, parsed.config);
@@ -64,6 +65,7 @@ fn what_is_said_is_shown_and_read_back() {
             (TlsFile::Ca("/tls/ca.pem".into()), "\"/tls/ca.pem\""),
             (TlsFile::Ca("/tls/s.pem".into()), "\"/tls/s.pem\""),
             (TlsFile::TicketKeys("/tls/tickets".into()), "\"/tls/tickets\""),
+            (TlsFile::Ca("/tls/c.pem".into()), "{ tls = { verify = \"/tls/c.pem\" } }"),
         ]
     );
 }

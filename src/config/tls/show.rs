@@ -26,7 +26,7 @@ pub(in crate::config) fn frontend(tls: &FrontendTls) -> String {
     format!("{{ certificates = [{pairs}], min_version = \"{version}\", {client}, alpn = {alpn:?} }}")
 }
 
-/// `tls` of a pool.
+/// `tls` of a pool and of its check.
 pub(in crate::config) fn pool(tls: &PoolTls) -> String {
     let verify = match &tls.verify {
         Verify::System => "true".to_owned(),
