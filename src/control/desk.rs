@@ -171,6 +171,7 @@ impl Desk {
     pub(super) fn report(&self, now: Time, stats: &Stats) -> Report {
         let frontend = |(nth, name): (usize, &String)| {
             let count = stats.frontends.get(nth).copied().unwrap_or_default();
+            let handshakes_failed = stats.handshakes_failed.get(nth).copied().unwrap_or_default();
             FrontendReport {
                 name: name.clone(),
                 requests: count.requests,
@@ -178,6 +179,7 @@ impl Desk {
                 client_errors: count.by_client,
                 server_errors: count.by_server,
                 proxy_errors: count.by_us,
+                handshakes_failed,
             }
         };
         Report {

@@ -346,6 +346,9 @@ pub struct FrontendReport {
     /// Those that are the proxy's: a limit of its own, or something that it ran out of.
     #[serde(default)]
     pub proxy_errors: u64,
+    /// Handshakes of TLS that came to nothing. They are no requests, unless a client that speaks plain was told so.
+    #[serde(default)]
+    pub handshakes_failed: u64,
 }
 
 /// One pool.

@@ -247,12 +247,16 @@ fn frontends(report: &Report, style: Style) -> String {
     if report.frontends.is_empty() {
         return String::new();
     }
-    let head = [Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
+    let mut head = vec![Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
+    let failed = report.frontends.iter().any(|frontend| frontend.handshakes_failed > 0);
+    head.extend(failed.then(|| Cell::right("NO HANDSHAKE")));
     let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
     let rows = report.frontends.iter().map(|frontend| {
         let errors = Cell::right(by_fault(frontend));
         let errors = if frontend.errors == 0 { errors } else { errors.ink(Ink::Watch) };
-        vec![Cell::left(&frontend.name), Cell::right(frontend.requests), errors]
+        let handshakes = failed.then(|| Cell::right(frontend.handshakes_failed));
+        let row = [Cell::left(&frontend.name), Cell::right(frontend.requests), errors];
+        row.into_iter().chain(handshakes).collect()
     });
     table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
 }

@@ -127,6 +127,9 @@ fn troubled() -> Status {
     status.agent.sampling = Some(256);
     status.agent.not_realtime = Some("refused, allow it".to_owned());
     status.refused = vec![("wrong TTL".to_owned(), 3), ("bad checksum".to_owned(), 120)];
+    if let Some(report) = status.proxy.as_mut().and_then(|proxy| proxy.report.as_mut()) {
+        report.frontends[0].handshakes_failed = 12;
+    }
     let router = &mut status.routers[0];
     router.role = Role::Backup;
     router.effective_priority = Priority::UNFIT;
@@ -210,8 +213,8 @@ proxy  serving  pid 4250
   since    2026-11-17 15:58:56 UTC (3 d)
   died     2 times since the agent was started
   clients  17 connected
-  FRONTEND  REQUESTS  OWN ERRORS
-  web          82304           0
+  FRONTEND  REQUESTS  OWN ERRORS  NO HANDSHAKE
+  web          82304           0            12
 
 pool app  0 of 3 servers healthy
   every request gets 503: app1, app3: connection refused; app2: HTTP 500 in 2 ms

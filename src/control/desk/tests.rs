@@ -259,12 +259,14 @@ fn counters_reach_the_report_by_identity_and_order() {
     let bench = Bench::new();
     let count = |requests| Count { requests, errors: requests / 10, ..Count::default() };
     let servers = (1..=4).map(|nth| count(nth * 100)).collect();
-    let stats = Stats { servers, frontends: vec![count(50), count(60)], connections: 9, ..Stats::default() };
+    let frontends = vec![count(50), count(60)];
+    let stats = Stats { servers, frontends, handshakes_failed: vec![0, 7], connections: 9 };
     let report = bench.desk.report(NOW, &stats);
     assert_eq!(report.connections, 9);
     assert_eq!((report.pools[0].servers[2].requests, report.pools[0].servers[2].errors), (300, 30));
     assert_eq!(report.pools[1].servers[0].requests, 400);
     assert_eq!((report.frontends[1].name.as_str(), report.frontends[1].requests), ("files", 60));
+    assert_eq!((report.frontends[0].handshakes_failed, report.frontends[1].handshakes_failed), (0, 7));
 }
 
 proptest::proptest! {
