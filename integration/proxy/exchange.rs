@@ -1,5 +1,6 @@
 //! What passes between a client and a server, and how it is framed on either side.
 
+use std::io::Write as _;
 use std::thread;
 
 use crate::rig::*;
@@ -180,6 +181,22 @@ fn an_expectation_that_is_refused_ends_the_connection() {
     let answer = rig.ask("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 401 No\r\n"), "{answer}");
     assert_eq!(field(&answer, "connection"), Some("close"));
+}
+
+#[test]
+fn interim_responses_without_end_are_cut_off() {
+    let app = origin(|mut wire, _| {
+        wire.head();
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(100);
+        // Until the proxy has had enough.
+        while wire.stream().write_all(hints.as_bytes()).is_ok() {}
+    });
+    let rig = rig(&[app.address]);
+    let answer = rig.ask(LAST);
+    let (hints, last) = answer.rsplit_once("HTTP/1.1 502 ").expect("the last one is ours");
+    assert!(last.ends_with("malformed response from app1: the head is too long\n"), "{last}");
+    assert!(hints.len() <= limits().head, "{} bytes", hints.len());
+    assert_eq!((rig.server(0).errors, rig.frontend().errors), (1, 1));
 }
 
 #[test]

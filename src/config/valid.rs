@@ -261,7 +261,7 @@ pub struct ProxySettings {
 pub struct Limits {
     /// Client connections in total, over all cores. Default 10,000.
     pub connections: usize,
-    /// Bytes of a request or response head. Default 32 KiB.
+    /// Bytes of a request head, or of a response head with the interim ones before it. Default 32 KiB.
     pub head: usize,
     /// Header lines in a head. Default 100.
     pub headers: usize,

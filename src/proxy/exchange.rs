@@ -86,6 +86,8 @@ pub(super) struct Exchange<'x> {
     /// Bytes of the server that are not passed on yet.
     answer: Buffer,
     scan: Scan,
+    /// Bytes of the interim responses so far. With the final head they are one head: else a server could go on for ever.
+    interim: usize,
     download: Pipe,
 }
 
@@ -125,6 +127,7 @@ impl<'x> Exchange<'x> {
             phase: Phase::Head { interim: false },
             answer: Buffer::default(),
             scan: Scan::response(),
+            interim: 0,
             download: Pipe::default(),
         }
     }
@@ -220,7 +223,8 @@ impl<'x> Exchange<'x> {
 
     /// Reads a head if there is a whole one, and begins to pass it on.
     fn head(&mut self) -> Result<bool, Malformed> {
-        let Some(range) = self.scan.find(self.answer.data(), self.core.limits.head)? else {
+        let limit = self.core.limits.head.saturating_sub(self.interim);
+        let Some(range) = self.scan.find(self.answer.data(), limit)? else {
             return Ok(false);
         };
         let length = range.end;
@@ -248,6 +252,7 @@ impl<'x> Exchange<'x> {
         self.scan = Scan::response();
         self.download = Pipe::new(out, facts.body, delivery, None).once();
         self.phase = if interim {
+            self.interim += length;
             Phase::Interim
         } else {
             // Before a byte is written: whoever has seen the response finds it counted.
