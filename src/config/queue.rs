@@ -34,6 +34,11 @@ pub(super) fn queue(
 ) -> Option<Field<Queue>> {
     let usual = Queue::default();
     let Some(value) = value else { return Some(None) };
+    if value.get_ref().as_table().is_none() {
+        let help = "write queue = { length = 1000, timeout = \"5s\" }";
+        problems.wrong(value.span(), wrong_type("a table", value.get_ref()).help(help));
+        return None;
+    }
     let mut table = Table::open("queue", value, problems)?;
     let length = table.or("length", usual.length, count("a number of requests", 0..=1_000_000));
     let timeout = table.or("timeout", usual.timeout, value::wait);

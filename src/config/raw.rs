@@ -83,6 +83,7 @@ pub(super) struct Frontend {
     pub(super) name: Field<String>,
     pub(super) bind: Vec<Spanned<SocketAddr>>,
     pub(super) mode: Option<Mode>,
+    /// Where it is set.
     pub(super) mode_place: Option<Range<usize>>,
     pub(super) h2: Option<Field<bool>>,
     /// `None` when it is wrong or lacking, `Some(None)` when it is not needed.

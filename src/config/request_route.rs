@@ -209,10 +209,12 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
             for place in places.chain(redirect.map(Spanned::span)) {
                 let problem =
                     problems.error(place, "a frontend with mode = \"tcp\" does not see hosts and paths");
+                if let Some(mode) = &frontend.mode_place {
+                    problem.other(mode.clone(), "the mode is set here");
+                }
                 problem.help("remove it, or use mode = \"http\"");
             }
-        }
-        if let (Some(Some(pool)), Some(Some(redirect))) = (&frontend.pool, &frontend.redirect)
+        } else if let (Some(Some(pool)), Some(Some(redirect))) = (&frontend.pool, &frontend.redirect)
             && redirect.get_ref().is_some()
         {
             let problem = problems.error(pool.span(), "a frontend has either a `pool` or a `redirect`");

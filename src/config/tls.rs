@@ -113,6 +113,11 @@ pub(super) fn frontend(
     problems: &mut Problems<'_>,
 ) -> Option<Option<Read<FrontendTls>>> {
     let Some(value) = value else { return Some(None) };
+    if value.get_ref().as_table().is_none() {
+        let help = format!("write tls = {{ {CERTIFICATE} }}");
+        problems.wrong(value.span(), wrong_type("a table", value.get_ref()).help(help));
+        return None;
+    }
     let mut table = Table::open("tls", value, problems)?;
     let pairs = pairs(&mut table);
     let min_version = table.or("min_version", TlsVersion::default(), version);
@@ -210,12 +215,17 @@ fn client(table: &mut Table<'_, '_, '_, '_>) -> Option<Option<(ClientAuth, Range
     }
 }
 
-/// `tls` of a pool or of its check; `None` when something in it is wrong, `Some(None)` when its servers speak plain.
+/// `tls` of a pool or of its check, `true` is all defaults; `None` when something in it is wrong, `Some(None)` when the
+/// servers speak plain.
 pub(super) fn pool(
     value: Option<&Spanned<DeValue<'_>>>,
     problems: &mut Problems<'_>,
 ) -> Option<Option<Read<PoolTls>>> {
     let Some(value) = value else { return Some(None) };
+    if let Some(on) = value.get_ref().as_bool() {
+        let usual = Read { valid: PoolTls::default(), place: value.span(), files: vec![] };
+        return Some(on.then_some(usual));
+    }
     let mut table = Table::open("tls", value, problems)?;
     let verify = table.optional("verify", verify);
     let server_name = table.optional("server_name", server_name);

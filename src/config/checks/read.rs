@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::super::problem::{Problems, Wrong};
 use super::super::quantity::duration_text;
 use super::super::table::{Field, Table, wrong_type};
-use super::super::tls::{self, PoolTls};
+use super::super::tls;
 use super::super::track::read::{path, words};
 use super::super::value;
 use super::{Check, CheckKind, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
@@ -19,10 +19,7 @@ pub(in super::super) fn check(value: &Spanned<DeValue<'_>>, problems: &mut Probl
     let mut table = Table::open("check", value, problems)?;
     let tls = table.entry("tls").cloned();
     let kind = kind(&mut table, tls.as_ref().map(Spanned::span));
-    let tls = match tls {
-        Some(value) => self::tls(&value, table.problems),
-        None => Some(None),
-    };
+    let tls = tls::pool(tls.as_ref(), table.problems).map(|read| read.map(|read| read.valid));
     let pace = pace(&mut table);
     let rise = table.or("rise", 2, value::times);
     let fall = table.or("fall", 3, value::times);
@@ -156,14 +153,6 @@ fn pace(table: &mut Table<'_, '_, '_, '_>) -> Option<Pace> {
     }
     let [fast_interval, down_interval] = [fast, down].map(|at| at.and_then(Spanned::into_inner));
     Some(Pace { interval: usual, timeout: timeout?, fast_interval, down_interval })
-}
-
-/// `true`, `false`, or what the `tls` of a pool may be; `Some(None)` is no TLS, `None` is wrong.
-fn tls(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Option<PoolTls>> {
-    if let Some(on) = value.get_ref().as_bool() {
-        return Some(on.then(PoolTls::default));
-    }
-    tls::pool(Some(value), problems).map(|read| read.map(|read| read.valid))
 }
 
 fn only_true(value: &DeValue<'_>) -> Result<(), Wrong> {

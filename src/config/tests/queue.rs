@@ -20,6 +20,11 @@ fn what_is_wrong_is_said_and_a_queue_for_nobody_is_strange() {
         "queue = { length = -1 }\ncheck =",
         "-1: a number of requests is 0 to 1000000; write a number from 0 to 1000000",
     );
+    assert_problem(
+        "check =",
+        "queue = 5\ncheck =",
+        "5: expected a table, found an integer; write queue = { length = 1000, timeout = \"5s\" }",
+    );
     let warned = parsed(&with("check =", "queue = { length = 5 }\ncheck =")).warnings;
     assert!(warned.iter().any(|warning| warning.message.contains("nobody queues")), "{warned:?}");
 }

@@ -140,3 +140,12 @@ fn http_2_is_spoken_unless_it_is_not_wanted() {
     assert!(h2("pool = \"app\"") && !h2("pool = \"app\"\nh2 = false"));
     assert!(!h2("pool = \"app\"\nmode = \"tcp\""));
 }
+
+#[test]
+fn tcp_and_what_needs_hosts_and_paths_name_each_other() {
+    let text = with("pool = \"app\"", "mode = \"tcp\"\nredirect = \"https\"\npool = \"app\"");
+    let errors = parse("vipd.toml", &text).expect_err("it contradicts itself");
+    let [problem] = &errors.problems[..] else { panic!("one problem, not {errors}") };
+    let (mode, _) = problem.other.as_ref().expect("it names the other place");
+    assert_eq!((&text[problem.place.clone()], &text[mode.clone()]), ("\"https\"", "\"tcp\""));
+}

@@ -134,11 +134,20 @@ fn a_check_that_asks_in_plain_where_tls_is_spoken_is_a_warning() {
 }
 
 #[test]
+fn a_frontend_needs_a_certificate() {
+    let text = with(POOL, &format!("{POOL}\ntls = true"));
+    let told =
+        "true: expected a table, found a boolean; write tls = { certificate = \"/etc/vipd/tls/site.pem\" }";
+    assert_eq!(problems(&text), [told]);
+}
+
+#[test]
 fn a_pool_believes_the_system_unless_it_says_otherwise() {
     let pool =
         |tls: &str| parsed(&with(CHECK, &format!("tls = {tls}\n{CHECK}"))).config.pools.swap_remove(0).tls;
     let system = PoolTls { verify: Verify::System, server_name: None };
     assert_eq!(pool("{}"), Some(system.clone()));
+    assert_eq!((pool("true"), pool("false")), (Some(system.clone()), None));
     assert_eq!(pool("{ verify = true }"), Some(system));
     let own = pool("{ verify = \"/tls/s.pem\", server_name = \"app.example.com\" }");
     let verify = Verify::Ca(PathBuf::from("/tls/s.pem"));
