@@ -1,0 +1,85 @@
+//! What the proxy says itself, and how it takes its leave.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{Next, Session};
+use crate::http::{Body, Delivery};
+use crate::proxy::buffer::Buffer;
+use crate::proxy::deadline::Ticks;
+use crate::proxy::pipe::{Means, Pipe};
+use crate::proxy::problem::Problem;
+
+/// How long a connection that ends early is read on, so that the client gets to see the response: closing with
+/// unread bytes resets the connection and takes the response with it.
+const LINGER: Duration = Duration::from_secs(2);
+
+impl Session {
+    /// Tells the client that there are too many already. What it sends is not read as a request.
+    pub(in crate::proxy) async fn turn_away(&mut self) {
+        self.refuse(&Problem::Full).await;
+    }
+
+    /// Answers with a problem before anything is read as a request.
+    pub(in crate::proxy) async fn refuse(&mut self, problem: &Problem) {
+        self.wake_by_timer().await;
+        self.answer(problem, false, false).await;
+        self.linger().await;
+        self.buffer.release(&self.core.buffers);
+    }
+
+    /// Answers with the problem itself.
+    pub(super) async fn answer(&mut self, problem: &Problem, persistent: bool, is_head: bool) -> Next {
+        self.core.refused(self.visitor.peer, self.door.frontend, problem);
+        let persistent = persistent && !self.core.is_draining();
+        let mut out = self.core.buffers.text();
+        problem.render(persistent, is_head, &mut out);
+        self.say(out, persistent).await
+    }
+
+    /// Sends a whole response of our own.
+    pub(super) async fn say(&mut self, out: Vec<u8>, persistent: bool) -> Next {
+        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None);
+        let patience = self.core.patience.idle;
+        self.timer.set(patience);
+        let sent = poll_fn(|cx| {
+            let means = Means { buffers: &self.core.buffers, timer: &self.timer, patience, pace: 0 };
+            match pipe.poll_flush(cx, &mut Buffer::default(), &mut self.stream, means) {
+                Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
+                Poll::Pending if self.timer.expired() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let sent = sent.await;
+        pipe.release(&self.core.buffers);
+        match (sent, persistent) {
+            (false, _) => Next::Abort,
+            (true, true) => Next::Request,
+            (true, false) => Next::Linger,
+        }
+    }
+
+    /// Says that nothing more will come, and reads on for a while.
+    pub(super) async fn linger(&mut self) {
+        self.timer.set(Ticks::new(LINGER));
+        // A failure means that the client is gone, which the read below will tell.
+        let said = poll_fn(|cx| match self.stream.poll_shutdown(cx) {
+            Poll::Pending if self.timer.expired() => Poll::Ready(Ok(())),
+            said @ (Poll::Ready(_) | Poll::Pending) => said,
+        });
+        let _ = said.await;
+        poll_fn(|cx| {
+            loop {
+                self.buffer.consume(self.buffer.len());
+                let read = self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers);
+                match read {
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Pending if !self.timer.expired() => return Poll::Pending,
+                    Poll::Ready(_) | Poll::Pending => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,96 @@
+//! A request as it is read: its head whole, rewritten, and where it shall go.
+
+use std::ops::Range;
+use std::task::{Context, Poll};
+
+use super::Session;
+use crate::http::{Answering, Body, Lines, Origin, Request, Scan, Version, rewrite_request};
+use crate::proxy::choose::Choice;
+use crate::proxy::pipe::Pipe;
+use crate::proxy::problem::Problem;
+use crate::proxy::redirect;
+
+/// A request, ready to be sent to any server of the pool.
+#[derive(Debug)]
+pub(in crate::proxy) struct Asked {
+    pub(in crate::proxy) upload: Pipe,
+    pub(in crate::proxy) version: Version,
+    /// The client wants the connection to live on.
+    pub(in crate::proxy) persistent: bool,
+    pub(in crate::proxy) answering: Answering,
+    pub(in crate::proxy) is_idempotent: bool,
+    pub(in crate::proxy) choice: Choice,
+    /// What the client gets instead: a status, and where it is sent, if anywhere.
+    pub(in crate::proxy) elsewhere: Option<(u16, Box<[u8]>)>,
+}
+
+impl Session {
+    /// Reads the rest of a request's head; `None` when the client has closed instead.
+    pub(super) fn poll_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        scan: &mut Scan,
+    ) -> Poll<Result<Option<Asked>, Problem>> {
+        loop {
+            if let Some(asked) = self.request(scan).transpose() {
+                return Poll::Ready(asked.map(Some));
+            }
+            match self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => {
+                    self.buffer.release(&self.core.buffers);
+                    return Poll::Ready(Ok(None));
+                }
+                Poll::Pending if self.timer.expired() => return Poll::Ready(Err(Problem::HeadTimeout)),
+                Poll::Pending => {
+                    self.buffer.park(&self.core.buffers);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Takes a request off the buffer if there is a whole head.
+    fn request(&mut self, scan: &mut Scan) -> Result<Option<Asked>, Problem> {
+        let found = scan.find(self.buffer.data(), self.core.limits.head)?;
+        let Some(range) = found else { return Ok(None) };
+        let length = range.end;
+        let asked = self.read_head(range)?;
+        self.buffer.consume(length);
+        if self.buffer.is_empty() {
+            // Nothing to hold while a server thinks; the response will be read into the same, warm memory.
+            self.buffer.release(&self.core.buffers);
+        }
+        Ok(Some(asked))
+    }
+
+    fn read_head(&self, range: Range<usize>) -> Result<Asked, Problem> {
+        let limits = &self.core.limits;
+        let mut lines = Lines::new();
+        let request = Request::parse(&self.buffer.data()[range], &mut lines, limits.headers)?;
+        let facts = request.facts()?;
+        if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
+            return Err(Problem::BodyTooLarge);
+        }
+        let choice = self.core.choose(&self.door, self.visitor.peer, &request, &facts);
+        let redirect = self.door.redirect.filter(|_| choice.is_none());
+        let elsewhere = redirect.map(|redirect| {
+            (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
+        });
+        let elsewhere = redirect::last_hop(&request, &facts).or(elsewhere);
+        let choice = choice.unwrap_or_default();
+        let mut out = self.core.buffers.text();
+        let (host, secure) = (&self.door.host, self.stream.is_secure());
+        rewrite_request(&request, &facts, Origin { client: &self.address, host, secure }, &mut out);
+        self.core.hide(&choice, &mut out);
+        Ok(Asked {
+            upload: Pipe::new(out, facts.body, facts.delivery(), limits.body),
+            version: request.version,
+            persistent: facts.persistent,
+            answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade },
+            is_idempotent: facts.is_idempotent,
+            choice,
+            elsewhere,
+        })
+    }
+}

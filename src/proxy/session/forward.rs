@@ -1,0 +1,187 @@
+//! A request on its way: one server after the other until one answers, over connections that are there or new.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use super::{Asked, Next, Session};
+use crate::http::Version;
+use crate::pool::{ServerId, Tried};
+use crate::proxy::buffer::Buffer;
+use crate::proxy::choose::Picked;
+use crate::proxy::exchange::{Client, Ended, Exchange, Failure, Server};
+use crate::proxy::problem::{Culprit, Problem};
+use crate::proxy::reach::{Retry, reach};
+use crate::proxy::redirect;
+use crate::proxy::stream::Stream;
+use crate::proxy::tunnel::{Closed, pass};
+use crate::proxy::upstream::Own;
+
+/// Servers close idle connections after seconds. What must not be sent twice only takes a fresher one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Connections of its own that a client has, to as many servers.
+const OWN: usize = 4;
+
+impl Session {
+    /// Asks one server after the other until one answers or none is left.
+    pub(super) async fn forward(&mut self, asked: &mut Asked) -> Next {
+        if let Some((status, location)) = &asked.elsewhere {
+            self.core.counters.frontends[self.door.frontend].request();
+            let persistent = asked.persistent && asked.upload.is_taken() && !self.core.is_draining();
+            let mut out = self.core.buffers.text();
+            redirect::render(*status, location, persistent, &mut out);
+            return self.say(out, persistent).await;
+        }
+        let mut tried = Tried::default();
+        let mut problem = Problem::NoServer;
+        loop {
+            let picked = match self.core.server(&asked.choice, &tried, &self.timer).await {
+                Ok(Some(picked)) => picked,
+                Ok(None) => break,
+                Err(failed) => {
+                    problem = failed;
+                    break;
+                }
+            };
+            match self.ask(&picked, asked).await {
+                Ok(next) => return next,
+                Err((failed, Retry::No)) => {
+                    problem = failed;
+                    break;
+                }
+                Err((failed, Retry::NextServer)) => {
+                    self.core.log_retry(&failed);
+                    problem = failed;
+                    tried.add(picked.id);
+                    asked.upload.rewind();
+                }
+            }
+        }
+        // The connection can go on only when the request's end is known to be behind us.
+        let persistent = asked.persistent && asked.upload.is_taken() && problem.culprit() != Culprit::Client;
+        self.answer(&problem, persistent, asked.answering.is_head).await
+    }
+
+    /// Asks one server: over an idle connection first, and over a new one if that turns out to be stale.
+    async fn ask(&mut self, picked: &Picked, asked: &mut Asked) -> Result<Next, (Problem, Retry)> {
+        let id = picked.id;
+        let mut pooled = self.idle_connection(picked, (!asked.is_idempotent).then_some(FRESH));
+        loop {
+            let reused = pooled.is_some();
+            let mut stream = match pooled.take() {
+                Some(stream) => stream,
+                None => {
+                    let client = (&self.visitor, &self.stream);
+                    reach(&self.core, &self.timer, asked.choice.pool, picked, client).await?
+                }
+            };
+            let ended = self.exchange(&mut stream, picked, asked).await;
+            let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
+            match ended {
+                Ended::Passed { reusable, persistent } => {
+                    if reusable {
+                        self.keep(picked, stream);
+                    }
+                    return Ok(if persistent {
+                        Next::Request
+                    } else if asked.upload.is_taken() {
+                        Next::Close
+                    } else {
+                        Next::Linger
+                    });
+                }
+                Ended::Switched(said) => {
+                    return Ok(self.tunnel(stream, said).await);
+                }
+                // The server closed an idle connection just when we used it: no fault of anyone.
+                Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
+                Ended::Failed(Failure::ServerBroke) => {
+                    self.core.counters.servers[id.0].error();
+                    // The end of the connection would be the end of the body for an old client.
+                    return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
+                }
+                Ended::Failed(failure) => return self.failed(failure, id, asked, repeatable),
+            }
+        }
+    }
+
+    /// A connection for another request: the client's own to a server that knows whose it is, else anyone's.
+    fn idle_connection(&mut self, picked: &Picked, fresh: Option<Duration>) -> Option<Stream> {
+        let Picked { id, address, send_proxy, .. } = *picked;
+        match send_proxy {
+            None => self.core.idle_connection(id, address, fresh),
+            Some(_) => {
+                let at = self.own.iter().position(|own| own.is_to(id))?;
+                self.own.swap_remove(at).take(address, self.core.oldest(fresh))
+            }
+        }
+    }
+
+    /// Keeps a connection whose exchange is over for the next one that may have it.
+    fn keep(&mut self, picked: &Picked, stream: Stream) {
+        let Picked { id, address, send_proxy, .. } = *picked;
+        let now = self.core.deadlines.now();
+        match send_proxy {
+            None => self.core.upstreams.put(id, address, stream, now),
+            Some(_) => {
+                self.own.retain(|own| !own.is_to(id));
+                if self.own.len() == OWN {
+                    self.own.swap_remove(0);
+                }
+                self.own.push(Own::new(id, address, stream, now));
+            }
+        }
+    }
+
+    async fn exchange(&mut self, stream: &mut Stream, picked: &Picked, asked: &mut Asked) -> Ended {
+        let client = Client {
+            frontend: self.door.frontend,
+            buffer: &mut self.buffer,
+            stream: &mut self.stream,
+            timer: &self.timer,
+        };
+        let server = Server { id: picked.id, tell: picked.tell, stream };
+        let mut exchange = Exchange::new(&self.core, client, server, asked);
+        let ended = poll_fn(|cx| exchange.poll(cx)).await;
+        exchange.release();
+        ended
+    }
+
+    /// Passes on whatever client and server have agreed on, `answered` by the server first.
+    async fn tunnel(&mut self, server: Stream, answered: Buffer) -> Next {
+        let said = std::mem::take(&mut self.buffer);
+        match pass(&self.core, &self.timer, (&mut self.stream, said), (server, answered)).await {
+            Closed::Whole => Next::Close,
+            Closed::Broken => Next::Abort,
+        }
+    }
+
+    /// What an exchange that did not pass a whole response means for the request.
+    fn failed(
+        &self,
+        failure: Failure,
+        id: ServerId,
+        asked: &Asked,
+        repeatable: bool,
+    ) -> Result<Next, (Problem, Retry)> {
+        let server = || {
+            self.core.counters.servers[id.0].error();
+            self.core.name(asked.choice.pool, id)
+        };
+        let problem = match failure {
+            Failure::Silent if repeatable => {
+                return Err((Problem::Unanswered { server: server() }, Retry::NextServer));
+            }
+            Failure::Silent | Failure::CutShort => Problem::Unanswered { server: server() },
+            Failure::BadResponse(malformed) => Problem::BadResponse { server: server(), malformed },
+            Failure::Slow => Problem::ResponseTimeout { server: server() },
+            Failure::BadBody(malformed) => Problem::Malformed(malformed),
+            Failure::TooLarge => Problem::BodyTooLarge,
+            Failure::SlowBody => Problem::BodyTimeout,
+            Failure::ServerBroke => return Ok(Next::Close),
+            // What a client does not read would stay with the kernel for as long as the client likes.
+            Failure::ClientGone => return Ok(Next::Abort),
+        };
+        Err((problem, Retry::No))
+    }
+}
