@@ -6,11 +6,12 @@ pub mod frame;
 mod message;
 mod moving;
 mod path;
+mod report;
 
 pub use message::{
-    AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PeerStatus, PoolReport,
-    ProxyStatus, Reply, Report, Request, RouterStatus, ServerReport, ServerState, Status, TrackerEffect,
-    TrackerState, TrackerStatus,
+    AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Reply, Request,
+    RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,
 };
 pub use moving::{AddressStatus, RouteStatus, VmacStatus};
 pub use path::{PathState, PathStatus};
+pub use report::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
