@@ -7,18 +7,29 @@
 //! The peers run twice: as Debian ships them, and tuned alike (`+`): connections accepted with their first bytes, and
 //! HAProxy with splice.
 //!
-//! `VIPD_BENCH_ROUNDS` (6), `VIPD_BENCH_SECONDS` a turn (3), `VIPD_BENCH_CONNECTIONS` (64), `VIPD_BENCH_CASES` (`small`;
-//! also `tls` for small ones in TLS, `handshake` for a full handshake and one request per connection, `resume` for the
-//! same with resumed sessions, `h2` for small ones over HTTP/2, `headers` as a browser sends them, `close`, `16k`, `64k`, `1m`; `small@256` is with 256 connections; `idle`, with
-//! fresh processes only, is the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once). Takes nginx, haproxy,
-//! wrk, h2load and taskset, and two processors.
+//! `VIPD_BENCH_ROUNDS` (6), `VIPD_BENCH_SECONDS` a turn (3), `VIPD_BENCH_CONNECTIONS` (64), `VIPD_BENCH_CASES`
+//! (`small`), separated by commas:
+//!
+//! - `small`, `headers` as a browser sends them, `close` (a connection per request), `16k`, `64k`, `1m`;
+//! - `tls` for small ones in TLS; `handshake` for connections with a full handshake and one request each, one after the
+//!   other, `resume` for the same with resumed sessions; `h2` for small ones over HTTP/2;
+//! - `many`: vipd alone, with 1,000 servers in its pool beside 2. `cores`: with two threads beside one; they have both
+//!   processors, together with wrk and the servers, so it tells what sharing costs and not how fast two are;
+//! - `latency`: at half of the lowest peak rate of the proxies, the same rate for all, sent when it is due;
+//! - `idle`, with fresh processes only: the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once.
+//!
+//! `small@256` is with 256 connections, and so on. Takes nginx, haproxy, wrk, h2load, openssl and taskset,
+//! and two processors.
 
 #[path = "idle.rs"]
 mod idle;
+#[path = "latency.rs"]
+mod latency;
 #[path = "stack.rs"]
 mod stack;
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 use std::{env, fs};
 
 use stack::{Apps, Failure, Stack, Tuned};
@@ -50,21 +61,29 @@ fn bench() -> Result<(), Failure> {
         Stack::nginx(&apps, Tuned::Yes)?,
     ];
     for case in cases.split(',') {
-        if case == "idle" {
-            idle::report(&stacks, setting("VIPD_BENCH_IDLE", 10_000)?)?;
-            continue;
-        }
-        let case = Case::of(case, connections)?;
-        let mut measured = Vec::new();
-        for round in 0..=rounds {
-            let turn = stacks.iter().map(|stack| case.measure(stack, seconds));
-            let turn = turn.collect::<Result<Vec<_>, _>>()?;
-            // The first round warms up.
-            if round > 0 {
-                measured.push(turn);
+        let small = || Case::of("small", connections);
+        match case {
+            "idle" => idle::report(&stacks, setting("VIPD_BENCH_IDLE", 10_000)?)?,
+            "latency" => {
+                let peaks = small()?.rounds(&stacks, 1, seconds)?;
+                let peaks: Vec<_> = peaks[0].iter().map(|sample| sample.rate).collect();
+                let span = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+                latency::report(&stacks, &peaks, connections, rounds, span)?;
+            }
+            "many" => {
+                let pair =
+                    [Stack::vipd_as("vipd", &apps, 2, "0")?, Stack::vipd_as("1000", &apps, 1000, "0")?];
+                report(&small()?, &pair, &small()?.rounds(&pair, rounds, seconds)?);
+            }
+            "cores" => {
+                let pair = [Stack::vipd_as("vipd", &apps, 2, "0")?, Stack::vipd_as("two", &apps, 2, "0,1")?];
+                report(&small()?, &pair, &small()?.rounds(&pair, rounds, seconds)?);
+            }
+            case => {
+                let case = Case::of(case, connections)?;
+                report(&case, &stacks, &case.rounds(&stacks, rounds, seconds)?);
             }
         }
-        report(&case, &stacks, &measured);
     }
     Ok(())
 }
@@ -88,8 +107,12 @@ struct Case {
 enum Scheme {
     Http,
     Https,
-    /// In TLS, one connection after the other, and each resumes the session of the first (`openssl s_time`).
-    Resumed,
+    /// In TLS, one connection after the other, each with a request (`openssl s_time`). wrk is not fit for this: it
+    /// resumes sessions where it can, and with which proxies it can depends on how they close.
+    Handshakes {
+        /// Each resumes the session of the first.
+        resumed: bool,
+    },
     /// HTTP/2 in TLS (h2load): four connections with [`STREAMS`] requests at a time on each.
     H2,
 }
@@ -121,8 +144,7 @@ impl Case {
             None => (name, connections),
         };
         let (path, headers): (_, &[&str]) = match work {
-            "small" | "tls" | "resume" | "h2" => ("/small", &[]),
-            "handshake" => ("/small", CLOSE),
+            "small" | "tls" | "handshake" | "resume" | "h2" => ("/small", &[]),
             "headers" => ("/small", BROWSER),
             "close" => ("/small", CLOSE),
             "16k" => ("/16k", &[]),
@@ -130,23 +152,32 @@ impl Case {
             "1m" => ("/1m", &[]),
             _ => {
                 return Err(Failure(format!(
-                    "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, idle"
+                    "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, many, cores, latency, \
+                     idle"
                 )));
             }
         };
         let scheme = match work {
-            "tls" | "handshake" => Scheme::Https,
-            "resume" => Scheme::Resumed,
+            "tls" => Scheme::Https,
+            "handshake" | "resume" => Scheme::Handshakes { resumed: work == "resume" },
             "h2" => Scheme::H2,
             _ => Scheme::Http,
         };
         Ok(Self { name: work.into(), path, headers, connections, scheme })
     }
 
-    /// `openssl s_time`, and the word before the number of its connections.
-    fn resume(&self, stack: &Stack, seconds: usize) -> Result<(f64, String), Failure> {
+    /// `openssl s_time`; how many connections it counted, and what it said.
+    fn shake(&self, stack: &Stack, resumed: bool, seconds: usize) -> Result<(f64, String), Failure> {
         let mut s_time = Command::new("taskset");
-        s_time.args(["-c", "1", "openssl", "s_time", "-reuse", "-www", self.path]);
+        s_time.args([
+            "-c",
+            "1",
+            "openssl",
+            "s_time",
+            if resumed { "-reuse" } else { "-new" },
+            "-www",
+            self.path,
+        ]);
         let said =
             s_time.args(["-connect", &stack.secure.to_string(), "-time", &seconds.to_string()]).output();
         let said = said.map_err(|error| Failure(format!("openssl: {error}")))?;
@@ -156,16 +187,33 @@ impl Case {
         // It prints an `r` for each session that was resumed, a `t` or `*` for one that was not.
         let marks = |mark: char| text.lines().map(|line| line.matches(mark).count()).max().unwrap_or(0);
         let count: f64 = counted.unwrap_or(0.0);
-        if marks('r') * 2 < marks('t') + marks('*') {
-            return Err(Failure(format!("{}: sessions are not resumed:\n{text}", stack.name)));
+        if (marks('r') * 2 < marks('t') + marks('*')) == resumed {
+            return Err(Failure(format!(
+                "{}: full and resumed handshakes are mixed up:\n{text}",
+                stack.name
+            )));
         }
         Ok((count, text))
+    }
+
+    /// So many rounds in which each has a turn.
+    fn rounds(&self, stacks: &[Stack], rounds: usize, seconds: usize) -> Result<Vec<Vec<Sample>>, Failure> {
+        let mut measured = Vec::new();
+        for round in 0..=rounds {
+            let turn = stacks.iter().map(|stack| self.measure(stack, seconds));
+            let turn = turn.collect::<Result<Vec<_>, _>>()?;
+            // The first round warms up.
+            if round > 0 {
+                measured.push(turn);
+            }
+        }
+        Ok(measured)
     }
 
     fn measure(&self, stack: &Stack, seconds: usize) -> Result<Sample, Failure> {
         let before = stack.cpu()?;
         let (requests, text) = match self.scheme {
-            Scheme::Resumed => self.resume(stack, seconds)?,
+            Scheme::Handshakes { resumed } => self.shake(stack, resumed, seconds)?,
             Scheme::H2 => self.h2load(stack, seconds)?,
             Scheme::Http | Scheme::Https => self.load(stack, seconds)?,
         };
@@ -211,7 +259,9 @@ impl Case {
         }
         let url = match self.scheme {
             Scheme::Http => format!("http://{}{}", stack.address, self.path),
-            Scheme::Https | Scheme::Resumed | Scheme::H2 => format!("https://{}{}", stack.secure, self.path),
+            Scheme::Https | Scheme::Handshakes { .. } | Scheme::H2 => {
+                format!("https://{}{}", stack.secure, self.path)
+            }
         };
         let said = wrk.arg(url).output().map_err(|error| Failure(format!("wrk: {error}")))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();

@@ -24,6 +24,8 @@ use crate::proc_file;
 
 /// Set for the process that is the proxy under test: the servers, separated by commas.
 pub(crate) const AS_PROXY: &str = "VIPD_BENCH_AS_PROXY";
+/// Its threads.
+const AS_THREADS: &str = "VIPD_BENCH_AS_THREADS";
 /// And the file with its certificate and key.
 const AS_SITE: &str = "VIPD_BENCH_AS_SITE";
 
@@ -138,11 +140,23 @@ pub(crate) struct Stack {
 impl Stack {
     /// This very program, as the data plane alone.
     pub(crate) fn vipd(apps: &Apps) -> Result<Self, Failure> {
+        Self::vipd_as("vipd", apps, apps.addresses.len(), "0")
+    }
+
+    /// The same with a pool of so many `servers`, which share the application servers, and one thread for each of the
+    /// `processors`.
+    pub(crate) fn vipd_as(
+        name: &'static str,
+        apps: &Apps,
+        servers: usize,
+        processors: &str,
+    ) -> Result<Self, Failure> {
         let program = env::current_exe()?;
-        let servers = apps.addresses.map(|address| address.to_string()).join(",");
-        let mut process = Process::start("0", &[&program.to_string_lossy()], |command| {
+        let servers: Vec<_> = apps.addresses.iter().cycle().take(servers).map(ToString::to_string).collect();
+        let mut process = Process::start(processors, &[&program.to_string_lossy()], |command| {
             command
-                .env(AS_PROXY, servers)
+                .env(AS_PROXY, servers.join(","))
+                .env(AS_THREADS, processors.split(',').count().to_string())
                 .env(AS_SITE, &apps.site)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped());
@@ -154,7 +168,7 @@ impl Stack {
         let (Some(Ok(address)), Some(Ok(secure))) = (addresses.next(), addresses.next()) else {
             return Err(Failure(format!("vipd said {line:?}, not its addresses")));
         };
-        Ok(Self { name: "vipd", address, secure, process })
+        Ok(Self { name, address, secure, process })
     }
 
     /// HAProxy as a two-page tutorial sets it up, on one thread.
@@ -298,7 +312,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let settings = Settings {
         frontends: vec![web.clone(), web],
         limits: Limits { connections: 12_000, ..Limits::default() },
-        threads: 1,
+        threads: env::var(AS_THREADS).ok().and_then(|count| count.parse().ok()).unwrap_or(1),
         servers: count,
     };
     let pools = Arc::new(ArcSwap::from_pointee(snapshot));
