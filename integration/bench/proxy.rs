@@ -107,8 +107,8 @@ struct Case {
 enum Scheme {
     Http,
     Https,
-    /// In TLS, one connection after the other, each with a request (`openssl s_time`). wrk is not fit for this: it
-    /// resumes sessions where it can, and with which proxies it can depends on how they close.
+    /// In TLS, one connection after the other, each with a request (`openssl s_time`). wrk is not fit for this: its
+    /// figures suggest that it resumes sessions with some proxies and not with others, and it does not say.
     Handshakes {
         /// Each resumes the session of the first.
         resumed: bool,
