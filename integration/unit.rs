@@ -129,5 +129,6 @@ fn the_watchdog_is_fed_while_the_agent_runs() {
     (0..3).for_each(|_| hear("WATCHDOG=1"));
     agent.signal(nix::sys::signal::Signal::SIGTERM).expect("signalled");
     hear("STOPPING=1");
+    // Nobody reads any more: a manager that hangs must not keep the agent from ending.
     assert!(agent.wait(PATIENCE).expect("waited").expect("it ends").success());
 }

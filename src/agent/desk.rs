@@ -12,7 +12,7 @@ use tokio::{join, select};
 use crate::event::{Event, Stamped};
 use crate::ha::{DataPlane, Found, Ha, Scouts, Wake};
 use crate::link::{AgentStatus, Reply, Report, Request, RouterStatus, Status};
-use crate::net::clock;
+use crate::net::{clock, manager};
 use crate::vrrp::Role;
 
 use super::child::Keeper;
@@ -186,7 +186,7 @@ impl Desk {
 
     /// Gives up in the order that keeps users served: first the address, then the listeners.
     async fn stop(&mut self) -> io::Result<()> {
-        let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let _not_heard = manager::tell(&sd_notify::NotifyState::Stopping);
         self.ha.stop().await;
         self.tell();
         let routers = self.ha.status();
@@ -242,7 +242,7 @@ impl Desk {
                 archive.keep(self.flight());
             }
             let line = self.roles();
-            let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)]);
+            let _not_heard = manager::tell(&sd_notify::NotifyState::Status(&line));
         }
     }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 
+use crate::net::manager;
+
 /// When to speak next.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
@@ -37,7 +39,7 @@ impl Watchdog {
         let now = Instant::now();
         if let Some(every) = self.every.filter(|_| now >= self.next) {
             self.next = now + every;
-            let _no_manager = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            let _not_heard = manager::tell(&sd_notify::NotifyState::Watchdog);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod files;
 pub mod heartbeat_socket;
 mod last_call;
 pub mod listen;
+pub mod manager;
 pub mod ndp;
 pub mod ndp_watch;
 pub mod netlink;
