@@ -16,6 +16,8 @@ mod client;
 mod corpus;
 #[path = "differential/judge.rs"]
 mod judge;
+#[path = "peer.rs"]
+mod peer;
 #[path = "differential/peers.rs"]
 mod peers;
 #[path = "differential/recorder.rs"]

@@ -26,6 +26,8 @@ mod leave;
 mod life;
 #[path = "proxy/limit.rs"]
 mod limit;
+#[path = "peer.rs"]
+mod peer;
 #[path = "proxy/places.rs"]
 mod places;
 #[path = "proxy/proxy_protocol.rs"]

@@ -1,64 +1,13 @@
 //! The PROXY protocol between us and HAProxy and Nginx, as Debian ships them, each as sender or receiver.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{self, Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use std::{env, fs, thread};
+use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
 use vipd::config::{Frontend, Mode, Network};
 use vipd::pool::{Rule, SendProxy, Snapshot};
 
+use super::peer::{Peer, start, temporary};
 use super::rig::{LAST, Wire, field, limits, pool, rig_of, site, web};
-
-/// Another proxy; it does not outlive the test.
-struct Peer {
-    address: SocketAddr,
-    child: Child,
-    home: PathBuf,
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // SIGTERM, so that a master takes its workers along.
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _ =
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
-        }
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.home);
-    }
-}
-
-/// Starts one with what `config` says for its address and its directory.
-fn start(name: &str, config: impl Fn(SocketAddr, &str) -> String) -> Peer {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let home = env::temp_dir().join(format!("vipd-between-{}-{count}", process::id()));
-    fs::create_dir_all(&home).expect("a directory for configs");
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port");
-    let file = home.join("config");
-    fs::write(&file, config(address, &home.display().to_string())).expect("a config");
-    let mut command = Command::new(name);
-    match name {
-        "nginx" => command.args(["-e", "stderr", "-c"]),
-        _ => command.args(["-db", "-f"]),
-    };
-    let output = fs::File::create(home.join("output")).expect("a file");
-    let child = command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn();
-    let child = child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}: is it installed?"));
-    let peer = Peer { address, child, home };
-    for _ in 0..1000 {
-        if TcpStream::connect(address).is_ok() {
-            return peer;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    let output = fs::read_to_string(peer.home.join("output")).unwrap_or_default();
-    panic!("{name} does not listen on {address}: {output}");
-}
 
 fn haproxy(sections: impl Fn(SocketAddr) -> String) -> Peer {
     start("haproxy", |address, _| {
@@ -69,9 +18,7 @@ fn haproxy(sections: impl Fn(SocketAddr) -> String) -> Peer {
 
 fn nginx(server: impl Fn(SocketAddr) -> String) -> Peer {
     start("nginx", |address, home| {
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {home}/{kind};\n"))
-            .concat();
+        let temporary = temporary(home);
         format!(
             "user root; daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;\n\
              events {{ worker_connections 100; }}\n\
