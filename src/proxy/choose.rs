@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::core::{Core, Door};
+use super::core::Core;
+use super::door::Door;
 use crate::config::RequestRoute;
 use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
 use crate::pool::{

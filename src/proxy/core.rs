@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
-use rustls::ServerConfig;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -21,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::buffer::Buffers;
 use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
+use super::door::Door;
 use super::handshake::{self, ToServers};
 use super::problem::Problem;
 use super::relay;
@@ -29,7 +29,7 @@ use super::stats::Counters;
 use super::stream::Stream;
 use super::upstream::Upstreams;
 use super::visitor::{Visitor, introduce};
-use crate::config::{Frontend, Limits, Mode, Network, Redirect, RequestRoute};
+use crate::config::{Limits, Mode};
 use crate::net::listen::Listener;
 use crate::pool::{ServerId, Snapshot};
 
@@ -65,49 +65,6 @@ pub(super) struct Parts {
     pub(super) listeners: Vec<(Door, TcpListener)>,
     /// By pool.
     pub(super) to_servers: Vec<Option<ToServers>>,
-}
-
-/// Where clients come in.
-#[derive(Clone, Debug)]
-pub(super) struct Door {
-    /// Index of the frontend.
-    pub(super) frontend: usize,
-    /// What it speaks.
-    pub(super) mode: Mode,
-    /// Other pools by host and path.
-    pub(super) routes: Vec<RequestRoute>,
-    /// Index of the pool of what no route takes.
-    pub(super) pool: Option<usize>,
-    /// Where that is sent when there is no pool.
-    pub(super) redirect: Option<Redirect>,
-    /// Clients are accepted when they have said something.
-    pub(super) defers: bool,
-    /// The proxies in front whose connections begin with a PROXY header.
-    pub(super) accept_proxy: Vec<Network>,
-    /// HTTP/2 is spoken with clients that begin with it.
-    pub(super) h2: bool,
-    /// Its address in text: the Host for clients that send none.
-    pub(super) host: String,
-    /// The TLS that is spoken, as it is now.
-    pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
-}
-
-impl Door {
-    pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, h2, pool, routes, redirect, defer_accept, accept_proxy, .. } = settings;
-        Self {
-            frontend,
-            mode: *mode,
-            h2: *h2,
-            routes: routes.clone(),
-            pool: *pool,
-            redirect: *redirect,
-            defers: *defer_accept,
-            accept_proxy: accept_proxy.clone(),
-            host: address.to_string(),
-            tls: None,
-        }
-    }
 }
 
 /// The limits on time, in ticks.

@@ -11,8 +11,9 @@ use arc_swap::ArcSwap;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ServerConfig};
 
-use super::core::{Core, Door, Guest};
+use super::core::{Core, Guest};
 use super::deadline::Timer;
+use super::door::Door;
 use super::problem::Problem;
 use super::relay;
 use super::secured::{Broken, Secured};

@@ -4,8 +4,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::core::{BATCH, Core, Door};
+use super::core::{BATCH, Core};
 use super::deadline::TICK;
+use super::door::Door;
 use super::reach::is_exhaustion;
 use crate::net::listen::Listener;
 

@@ -16,6 +16,7 @@ mod bulk;
 mod choose;
 mod core;
 mod deadline;
+mod door;
 mod exchange;
 mod h2;
 mod handshake;
@@ -49,7 +50,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::core::{Door, Parts, Shared};
+use self::core::{Parts, Shared};
+use self::door::Door;
 pub use self::handshake::{Tls, ToServers};
 use self::stats::Counters;
 pub use self::stats::{Count, Stats};

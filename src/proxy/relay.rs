@@ -10,8 +10,9 @@ use std::task::Poll;
 
 use super::buffer::Buffer;
 use super::choose::Picked;
-use super::core::{Core, Door};
+use super::core::Core;
 use super::deadline::Timer;
+use super::door::Door;
 use super::problem::Problem;
 use super::reach::{Retry, reach};
 use super::stream::Stream;

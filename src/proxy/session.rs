@@ -8,8 +8,9 @@ use tokio::task::coop::consume_budget;
 
 pub(super) use self::asked::Asked;
 use super::buffer::Buffer;
-use super::core::{Core, Door, Guest};
+use super::core::{Core, Guest};
 use super::deadline::Timer;
+use super::door::Door;
 use super::h2;
 use super::stream::Stream;
 use super::upstream::Own;
