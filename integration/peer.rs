@@ -16,8 +16,9 @@ pub(crate) struct Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        let runs = matches!(self.child.try_wait(), Ok(None));
         // SIGTERM, so that a master takes its workers along.
-        if let Ok(pid) = i32::try_from(self.child.id()) {
+        if runs && let Ok(pid) = i32::try_from(self.child.id()) {
             let _ =
                 nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
         }
@@ -26,8 +27,24 @@ impl Drop for Peer {
     }
 }
 
-/// Starts one with what `config` says for its address and its directory.
+/// Starts one with what `config` says for its address and its directory. Another try is made with another port when a
+/// connection of someone else's has taken the free one in the meantime.
 pub(crate) fn start(name: &str, config: impl Fn(SocketAddr, &str) -> String) -> Peer {
+    let mut said = String::new();
+    for _ in 0..PORTS {
+        match try_start(name, &config) {
+            Ok(peer) => return peer,
+            Err(output) => said = output,
+        }
+    }
+    panic!("{name} does not listen: {said}");
+}
+
+/// How many ports are tried.
+const PORTS: usize = 5;
+
+/// On one free port; otherwise what it said.
+fn try_start(name: &str, config: impl Fn(SocketAddr, &str) -> String) -> Result<Peer, String> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let home = env::temp_dir().join(format!("vipd-peer-{}-{count}", process::id()));
@@ -43,15 +60,18 @@ pub(crate) fn start(name: &str, config: impl Fn(SocketAddr, &str) -> String) -> 
     let output = fs::File::create(home.join("output")).expect("a file");
     let child = command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn();
     let child = child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}: is it installed?"));
-    let peer = Peer { address, child, home };
+    let mut peer = Peer { address, child, home };
     for _ in 0..1000 {
-        if TcpStream::connect(address).is_ok() {
-            return peer;
+        let runs = peer.child.try_wait().expect("a child").is_none();
+        if runs && TcpStream::connect(address).is_ok() {
+            return Ok(peer);
+        }
+        if !runs {
+            break;
         }
         thread::sleep(Duration::from_millis(10));
     }
-    let output = fs::read_to_string(peer.home.join("output")).unwrap_or_default();
-    panic!("{name} does not listen on {address}: {output}");
+    Err(fs::read_to_string(peer.home.join("output")).unwrap_or_default())
 }
 
 /// Where Nginx keeps its temporary files, so that it needs no directory of the system's.
