@@ -9,6 +9,8 @@ mod checks;
 mod machine;
 #[path = "fuzz/netlink.rs"]
 mod netlink;
+#[path = "fuzz/session.rs"]
+mod session;
 
 #[test]
 fn adverts() {
@@ -58,6 +60,11 @@ fn chunks() {
 #[test]
 fn proxy_headers() {
     assert!(each("proxy_header", checks::proxy_header) >= 30);
+}
+
+#[test]
+fn sessions() {
+    assert!(each("session", session::session) >= 60);
 }
 
 /// Runs `check` over every seed of a target and says how many there were.

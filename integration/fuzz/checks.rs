@@ -18,7 +18,7 @@ use vipd::vrrp::{
 };
 
 #[path = "../differential/judge.rs"]
-mod judge;
+pub(crate) mod judge;
 
 /// A packet from the wire, header first: refused with a reason, or understood as it was meant. Whatever it says, a
 /// machine that hears it has at most one role and one deadline, and an Active never loses its addresses unless it
