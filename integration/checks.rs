@@ -77,6 +77,19 @@ fn wait_for(vipd: &Vipd, wanted: &[(&str, &str, ServerState, &str)]) -> Report {
 const UP: ServerState = ServerState::Up;
 const DOWN: ServerState = ServerState::Down;
 
+/// The check whose X-Probe is `kept` keeps its connection: Nginx numbers the connections, and the requests on each. The
+/// protocol of each of five requests.
+fn keeps_its_connection(vipd: &Vipd, nginx: &Nginx) -> Vec<String> {
+    let kept = || {
+        nginx.log().lines().filter(|line| line.starts_with("kept ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    vipd.report_with("five checks", |_| kept().len() >= 5);
+    let kept = &kept()[..5];
+    let column = |nth: usize| kept.iter().filter_map(move |line| line.split(' ').nth(nth).map(str::to_owned));
+    assert_eq!(column(1).collect::<std::collections::BTreeSet<_>>().len(), 1, "{kept:?}");
+    column(3).collect()
+}
+
 #[test]
 fn nginx_is_asked_by_http_and_says_what_it_is_called() {
     let world = World::new();
@@ -106,14 +119,44 @@ fn nginx_is_asked_by_http_and_says_what_it_is_called() {
         ],
     );
     assert_eq!(server(&report, "json", "app1").own_name.as_deref(), Some("us-east"));
-    // Nginx numbers the connections, and the requests on each: the check keeps its connection.
-    let kept = || {
-        nginx.log().lines().filter(|line| line.starts_with("kept ")).map(str::to_owned).collect::<Vec<_>>()
-    };
-    vipd.report_with("five checks", |_| kept().len() >= 5);
-    let connections: std::collections::BTreeSet<_> =
-        kept()[..5].iter().filter_map(|line| line.split(' ').nth(1).map(str::to_owned)).collect();
-    assert_eq!(connections.len(), 1, "{:?}", kept());
+    keeps_its_connection(&vipd, &nginx);
+}
+
+#[test]
+fn nginx_is_asked_by_http2() {
+    let world = World::new();
+    let nginx = Nginx::start(&world);
+    let clear: &[(&str, u16)] = &[("app1", real::H2)];
+    let tls: &[(&str, u16)] = &[("app1", real::HTTPS)];
+    let old: &[(&str, u16)] = &[("app1", real::HTTP)];
+    let config = config(
+        &world,
+        &[
+            ("clear", r#"http = "/health", h2 = true, request_headers = { "X-Probe" = "kept" }"#, clear),
+            ("body", r#"http = "/health", h2 = true, body = "us-east", host = "app.example""#, clear),
+            ("head", r#"http = "/health", h2 = true, method = "HEAD""#, clear),
+            ("other", r#"http = "/health", h2 = true, expect_headers = { "X-Ready" = "no" }"#, clear),
+            ("sick", r#"http = "/sick", h2 = true"#, clear),
+            ("tls", r#"http = "/health", h2 = true, tls = { verify = "off" }"#, tls),
+            ("old", r#"http = "/health", h2 = true"#, old),
+        ],
+    );
+    let vipd = Vipd::start(&world, &config);
+    let report = wait_for(
+        &vipd,
+        &[
+            ("clear", "app1", UP, "HTTP 200, healthy in "),
+            ("body", "app1", UP, "HTTP 200, healthy in "),
+            ("head", "app1", UP, "HTTP 200 in "),
+            ("other", "app1", DOWN, "HTTP 200, but X-Ready is \"yes\", not \"no\""),
+            ("sick", "app1", DOWN, "its status is \"overloaded\", not \"healthy\""),
+            ("tls", "app1", UP, "HTTP 200, healthy in "),
+            ("old", "app1", DOWN, "no HTTP/2: "),
+        ],
+    );
+    assert_eq!(server(&report, "clear", "app1").own_name.as_deref(), Some("us-east"));
+    let protocols = keeps_its_connection(&vipd, &nginx);
+    assert!(protocols.iter().all(|protocol| protocol == "HTTP/2.0"), "{protocols:?}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::process::World;
 
 pub(crate) const HTTP: u16 = 8080;
 pub(crate) const HTTPS: u16 = 8443;
+/// HTTP/2 in clear, by prior knowledge.
+pub(crate) const H2: u16 = 8082;
 
 /// The user that owns nothing, as Debian numbers it.
 const NOBODY: u32 = 65_534;
@@ -133,14 +135,15 @@ fn nginx_config(dir: &Path, address: Ipv4Addr) -> String {
         pid {dir}/nginx.pid;
         events {{ worker_connections 64; }}
         http {{
-            log_format numbers '$http_x_probe $connection $connection_requests';
+            log_format numbers '$http_x_probe $connection $connection_requests $server_protocol';
             access_log {dir}/access.log numbers;
             client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
             uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
             default_type application/json;
             server {{
                 listen {address}:{HTTP};
-                listen {address}:{HTTPS} ssl;
+                listen {address}:{H2} http2;
+                listen {address}:{HTTPS} ssl http2;
                 ssl_certificate {dir}/certificate.pem;
                 ssl_certificate_key {dir}/key.pem;
                 add_header X-Ready yes;

@@ -14,7 +14,7 @@ use crate::http::{Answering, Body, Decoder, Lines, Part, Response};
 const MAX_HEAD: usize = 8 << 10;
 
 /// The longest body that is looked at.
-const MAX_BODY: usize = 64 << 10;
+pub(super) const MAX_BODY: usize = 64 << 10;
 
 /// Header lines that an answer may have.
 const MAX_HEADERS: usize = 100;

@@ -63,8 +63,8 @@ pub(super) async fn open(
     let Some(tls) = &target.check.tls else { return Ok(Box::new(stream)) };
     *stage = SHAKING_HANDS;
     let protocol = match &target.check.kind {
-        CheckKind::Http(_) => Some("http/1.1"),
-        CheckKind::Grpc(_) => Some("h2"),
+        CheckKind::Http(check) if !check.h2 => Some("http/1.1"),
+        CheckKind::Http(_) | CheckKind::Grpc(_) => Some("h2"),
         CheckKind::Tcp | CheckKind::Exec(_) | CheckKind::Postgres(_) | CheckKind::Redis(_) => None,
     };
     let connector = connectors.get(tls, protocol)?;

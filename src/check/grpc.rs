@@ -2,12 +2,12 @@
 //! knowledge or by TLS. The messages are two fields long and are written here by hand.
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Request, Uri};
 
 use super::Target;
 use super::connect::{Connectors, open};
+use super::h2::{no_h2, read};
 use super::words::{ASKING, Outcome, Passed, Stage, WAITING, printable};
 
 const METHOD: &str = "/grpc.health.v1.Health/Check";
@@ -37,10 +37,6 @@ pub(super) async fn ask(
     }
 }
 
-fn no_h2(error: &h2::Error) -> String {
-    format!("no HTTP/2: {}", printable(&error.to_string()))
-}
-
 async fn call(client: SendRequest<Bytes>, service: &str, target: &Target, stage: &mut Stage) -> Outcome {
     let scheme = if target.check.tls.is_some() { "https" } else { "http" };
     let uri = Uri::builder().scheme(scheme).authority(target.address.to_string()).path_and_query(METHOD);
@@ -59,7 +55,10 @@ async fn call(client: SendRequest<Bytes>, service: &str, target: &Target, stage:
         return Err(format!("HTTP {}, expected 200", head.status.as_u16()));
     }
     refusal(&head.headers)?;
-    let data = read(&mut body).await?;
+    let data = read(&mut body, MAX_ANSWER).await?;
+    if data.len() == MAX_ANSWER {
+        return Err("its answer is 1 KiB or longer".into());
+    }
     let trailers = body.trailers().await.map_err(|error| no_h2(&error))?.unwrap_or_default();
     refusal(&trailers)?;
     match status(&data) {
@@ -70,18 +69,6 @@ async fn call(client: SendRequest<Bytes>, service: &str, target: &Target, stage:
         Some(other) => Err(format!("status {other}, expected 1 (SERVING)")),
         None => Err("not an answer of grpc.health.v1.Health".into()),
     }
-}
-
-async fn read(body: &mut RecvStream) -> Result<Vec<u8>, String> {
-    let mut data = Vec::new();
-    while let Some(piece) = body.data().await {
-        let piece = piece.map_err(|error| no_h2(&error))?;
-        data.extend_from_slice(&piece);
-        if data.len() > MAX_ANSWER {
-            return Err("its answer is longer than 1 KiB".into());
-        }
-    }
-    Ok(data)
 }
 
 /// `grpc-status`, in the head when there is no answer, else in the trailers.

@@ -1,21 +1,30 @@
-//! A check by HTTP/1.1: a request, and what its answer must be.
+//! A check by HTTP/1.1 or HTTP/2: a request, and what its answer must be.
 //!
 //! The connection is kept for the next check where the server allows it, but not for ever: a server that accepts
 //! nobody any more would answer on it.
 
 use std::fmt::Write as _;
 
+use http::Request;
+
 use super::Target;
 use super::answer::{Answer, Failed, exchange};
 use super::connect::{Connectors, Stream, open};
+use super::h2::Line;
 use super::words::{Outcome, Passed, Stage, printable};
 use crate::config::{HttpCheck, Method};
 
 /// A connection that was kept.
 pub(super) struct Kept {
-    stream: Stream,
+    way: Way,
     /// How many checks it may still carry.
     left: u32,
+}
+
+/// What is spoken on a connection.
+enum Way {
+    Http1(Stream),
+    Http2(Line),
 }
 
 /// After so many checks a new connection is made.
@@ -29,46 +38,83 @@ pub(super) async fn ask(
     line: &mut Option<Kept>,
     stage: &mut Stage,
 ) -> Outcome {
-    let request = request(check, target);
-    let wants = |answer: &Answer| check.body.is_some() || (check.json && answer.is_json());
-    let to_head = check.method == Method::Head;
-    if let Some(Kept { mut stream, left }) = line.take() {
-        match exchange(&mut stream, request.as_bytes(), to_head, wants, stage).await {
-            Ok(answer) => return judge(check, &answer, line, stream, left),
+    if let Some(Kept { mut way, left }) = line.take() {
+        match way.exchange(check, target, stage).await {
+            Ok(answer) => return judge(check, &answer, line, way, left),
             Err(Failed::Wrong(why)) => return Err(why),
             // It was closed while nobody used it (RFC 9112 §9.5): that says nothing about the server.
             Err(Failed::Closed(_)) => {}
         }
     }
-    let mut stream = open(target, connectors, stage).await?;
-    match exchange(&mut stream, request.as_bytes(), to_head, wants, stage).await {
-        Ok(answer) => judge(check, &answer, line, stream, CHECKS_A_CONNECTION),
+    let stream = open(target, connectors, stage).await?;
+    let mut way = if check.h2 { Way::Http2(Line::begin(stream).await?) } else { Way::Http1(stream) };
+    match way.exchange(check, target, stage).await {
+        Ok(answer) => judge(check, &answer, line, way, CHECKS_A_CONNECTION),
         Err(Failed::Wrong(why) | Failed::Closed(why)) => Err(why),
     }
 }
 
-fn request(check: &HttpCheck, target: &Target) -> String {
-    let method = match check.method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
-    };
-    let host = check.host.clone().unwrap_or_else(|| target.address.to_string());
+impl Way {
+    async fn exchange(
+        &mut self,
+        check: &HttpCheck,
+        target: &Target,
+        stage: &mut Stage,
+    ) -> Result<Answer, Failed> {
+        match self {
+            Self::Http1(stream) => {
+                let wants = |answer: &Answer| check.body.is_some() || (check.json && answer.is_json());
+                let to_head = check.method == Method::Head;
+                exchange(stream, head(check, target).as_bytes(), to_head, wants, stage).await
+            }
+            Self::Http2(line) => line.exchange(request(check, target).map_err(Failed::Wrong)?, stage).await,
+        }
+    }
+}
+
+/// The request as HTTP/1.1 has it.
+fn head(check: &HttpCheck, target: &Target) -> String {
+    let (method, host) = (method(check), host(check, target));
     let mut request = format!("{method} {} HTTP/1.1\r\nHost: {host}\r\n", check.path);
-    let given = |name: &str| check.request_headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-    let ours = [("User-Agent", concat!("vipd/", env!("CARGO_PKG_VERSION"))), ("Accept", "*/*")];
-    let ours = ours.into_iter().filter(|(name, _)| !given(name));
-    let theirs = check.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in ours.chain(theirs) {
+    for (name, value) in fields(check) {
         write!(request, "{name}: {value}\r\n").expect("a String takes all that is written to it");
     }
     request + "\r\n"
 }
 
+/// The same as HTTP/2 has it.
+fn request(check: &HttpCheck, target: &Target) -> Result<Request<()>, String> {
+    let scheme = if target.check.tls.is_some() { "https" } else { "http" };
+    let uri = format!("{scheme}://{}{}", host(check, target), check.path);
+    let request = Request::builder().method(method(check)).uri(uri);
+    let request = fields(check).fold(request, |request, (name, value)| request.header(name, value));
+    request.body(()).map_err(|error| format!("its request cannot be written in HTTP/2: {error}"))
+}
+
+const fn method(check: &HttpCheck) -> &'static str {
+    match check.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+    }
+}
+
+fn host(check: &HttpCheck, target: &Target) -> String {
+    check.host.clone().unwrap_or_else(|| target.address.to_string())
+}
+
+/// The header fields of the request but for the host.
+fn fields(check: &HttpCheck) -> impl Iterator<Item = (&str, &str)> {
+    let given = |name: &str| check.request_headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let ours = [("User-Agent", concat!("vipd/", env!("CARGO_PKG_VERSION"))), ("Accept", "*/*")];
+    let ours = ours.into_iter().filter(move |(name, _)| !given(name));
+    ours.chain(check.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
 /// Whether the answer is as expected; the connection of one that is stays open.
-fn judge(check: &HttpCheck, answer: &Answer, line: &mut Option<Kept>, stream: Stream, left: u32) -> Outcome {
+fn judge(check: &HttpCheck, answer: &Answer, line: &mut Option<Kept>, way: Way, left: u32) -> Outcome {
     let passed = expected(check, answer)?;
     if answer.reusable && left > 1 {
-        *line = Some(Kept { stream, left: left - 1 });
+        *line = Some(Kept { way, left: left - 1 });
     }
     Ok(passed)
 }

@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod exec;
 mod grpc;
+mod h2;
 mod http;
 mod postgres;
 mod probe;

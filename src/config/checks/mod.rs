@@ -83,6 +83,8 @@ pub struct HttpCheck {
     pub expect_headers: Vec<(String, String)>,
     /// What the answer's body must contain.
     pub body: Option<String>,
+    /// HTTP/2 is spoken instead of HTTP/1.1. Default false.
+    pub h2: bool,
     /// A JSON answer's `status` must say that the server is healthy. Default true.
     pub json: bool,
 }
@@ -98,6 +100,7 @@ impl HttpCheck {
             expect: vec![(200, 399)],
             expect_headers: Vec::new(),
             body: None,
+            h2: false,
             json: true,
         }
     }

@@ -90,6 +90,7 @@ fn http(table: &mut Table<'_, '_, '_, '_>) -> Option<HttpCheck> {
     let expect = table.or("expect", vec![(200, 399)], value::statuses);
     let expect_headers = table.or("expect_headers", Vec::new(), fields);
     let body = table.optional("body", body);
+    let h2 = table.or("h2", false, boolean);
     let json = table.or("json", true, boolean);
     if let (Some(Some(method)), Some(Some(body))) = (&method, &body)
         && *method.get_ref() == Method::Head
@@ -106,6 +107,7 @@ fn http(table: &mut Table<'_, '_, '_, '_>) -> Option<HttpCheck> {
         expect: expect?,
         expect_headers: expect_headers?,
         body: body?.map(Spanned::into_inner),
+        h2: h2?,
         json: json?,
     })
 }

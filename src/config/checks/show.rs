@@ -48,7 +48,7 @@ fn kind(kind: &CheckKind) -> String {
 }
 
 fn http(check: &HttpCheck) -> String {
-    let HttpCheck { method, path, host, request_headers, expect, expect_headers, body, json } = check;
+    let HttpCheck { method, path, host, request_headers, expect, expect_headers, body, h2, json } = check;
     let method = match method {
         Method::Get => "GET",
         Method::Head => "HEAD",
@@ -66,7 +66,7 @@ fn http(check: &HttpCheck) -> String {
     if let Some(body) = body {
         text.push_str(&format!(", body = {}", quoted(body)));
     }
-    text + &format!(", json = {json}")
+    text + &format!(", h2 = {h2}, json = {json}")
 }
 
 fn table(fields: &[(String, String)]) -> String {

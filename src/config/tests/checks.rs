@@ -27,12 +27,13 @@ fn contradiction(text: &str) -> (String, String) {
 #[test]
 fn every_kind_has_its_settings() {
     let http = check(
-        r#"{ http = "/up", method = "HEAD", host = "a.example:81", json = false, expect = 204,
+        r#"{ http = "/up", method = "HEAD", host = "a.example:81", json = false, expect = 204, h2 = true,
         expect_headers = { "X-Ready" = "yes" }, request_headers = { "Authorization" = "Bearer \"a\"" } }"#,
     );
     let expected = HttpCheck {
         method: Method::Head,
         host: Some("a.example:81".into()),
+        h2: true,
         json: false,
         expect: vec![(204, 204)],
         expect_headers: vec![("X-Ready".into(), "yes".into())],
