@@ -19,6 +19,8 @@ mod elsewhere;
 mod heartbeat;
 #[path = "failover/kernel.rs"]
 mod kernel;
+#[path = "failover/losses.rs"]
+mod losses;
 #[path = "failover/pair.rs"]
 mod pair;
 #[path = "failover/routes.rs"]

@@ -109,7 +109,7 @@ fn the_same_seed_tells_the_same_story() {
 
 /// What the judge says about a node that is broken on purpose: some of the stories must end with `expected`.
 fn assert_caught(sabotage: Sabotage, expected: fn(&Violation) -> bool) {
-    let verdicts = (0..100).filter_map(|seed| story::tell(seed, Some(sabotage), false).verdict.err());
+    let verdicts = (0..300).filter_map(|seed| story::tell(seed, Some(sabotage), false).verdict.err());
     let verdicts: Vec<_> = verdicts.collect();
     let caught = verdicts.iter().filter(|violation| expected(violation)).count();
     assert!(caught >= 5, "{sabotage:?}: {caught} of {} objections are the expected ones", verdicts.len());

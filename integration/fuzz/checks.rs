@@ -40,6 +40,7 @@ pub(crate) fn advert(packet: &[u8]) {
         interval: received.interval,
         preempt: Preempt::Always,
         refresh: None,
+        farewell: true,
     };
     for priority in [Priority::UNFIT, Priority::new(100), Priority::OWNER] {
         let mut machine = Machine::new(params, priority);

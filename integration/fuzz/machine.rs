@@ -37,6 +37,7 @@ fn configured([version, interval, preempt, priority]: [u8; 4]) -> (Params, Prior
         // A config has no shorter one than a second.
         refresh: (version & 2 != 0)
             .then(|| Refresh { every: Span::from_millis(1_000 + u64::from(version) * 100), salt: version }),
+        farewell: version & 4 == 0,
     };
     (params, competing(priority))
 }

@@ -101,7 +101,7 @@ impl Node {
     pub(crate) fn boot(&mut self) {
         let Settings { version, interval, preempt, .. } = self.settings;
         let refresh = Some(Refresh { every: interval.span().times(20), salt: 51 });
-        let params = Params { version, interval, preempt, refresh };
+        let params = Params { version, interval, preempt, refresh, farewell: true };
         self.machine = Some(Machine::new(params, Priority::UNFIT));
     }
 

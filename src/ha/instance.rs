@@ -61,6 +61,11 @@ fn ours(router: &Router) -> Ours {
     }
 }
 
+/// Whether hosts learn the MAC address of the node that serves: with `use_vmac` only for addresses on other interfaces.
+fn teaches(router: &Router) -> bool {
+    places(router).iter().any(|place| place.vmac.is_none())
+}
+
 /// What a verdict means for the machine, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Orders {
@@ -120,6 +125,7 @@ impl Instance {
             interval: router.advert_interval,
             preempt: router.preempt,
             refresh: router.garp_refresh.map(|every| Refresh { every, salt }),
+            farewell: teaches(router),
         };
         let mut track = Track::new(config, router);
         track.trackers = Trackers::new(&router.track, clock::wall_ms());

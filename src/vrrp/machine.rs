@@ -19,6 +19,9 @@
 //!   listens like a node that has just started; the RFC would have it advertise, from a belief that is stale. The
 //!   owner goes on: nobody may outrank it. A Backup that comes to its deadline an interval too late listens once more
 //!   before it concludes that the Active is silent.
+//! * An Active that yields to a better one advertises once more ([`Params::farewell`]): two halves of a network that meet
+//!   again have two, and the one that stays may have heard nobody. It answers, and announces its addresses to hosts
+//!   that the other one has told last.
 
 use std::net::IpAddr;
 
@@ -46,6 +49,9 @@ pub struct Params {
     pub preempt: Preempt,
     /// How often the Active announces its addresses again; `None`: only when something happened.
     pub refresh: Option<Refresh>,
+    /// An Active that yields says so with a last advert. Not for addresses whose MAC address moves with them: nobody has
+    /// learned another, and a switch would learn the port of the loser again.
+    pub farewell: bool,
 }
 
 /// Everything that can happen to a virtual router.
@@ -298,6 +304,7 @@ impl Machine {
     }
 
     fn serve_advert(&mut self, now: Time, source: IpAddr, advert: Received, out: &mut Vec<Effect>) {
+        let State::Active { last_advert, .. } = self.state else { return };
         let why = if advert.priority > self.priority {
             Why::HigherPriority(advert.source, advert.priority)
         } else if advert.priority == self.priority && Family::of(advert.source) != Family::of(source) {
@@ -309,6 +316,9 @@ impl Machine {
         } else {
             return self.insist(now, advert.priority, out);
         };
+        if self.params.farewell && last_advert != now {
+            out.push(Effect::SendAdvert(self.priority));
+        }
         let mut watch = Watch::begin(source, now, advert.interval);
         watch.follow(now, &advert);
         self.state = State::Backup(watch);

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod machine;
+mod meeting;
 mod requirements;
 mod scenarios;
 mod stall;

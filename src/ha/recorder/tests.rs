@@ -13,7 +13,13 @@ const US: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2));
 
 fn machines() -> Vec<Machine> {
-    let params = |preempt| Params { version: Version::V3, interval: Centis::MIN, preempt, refresh: None };
+    let params = |preempt| Params {
+        version: Version::V3,
+        interval: Centis::MIN,
+        preempt,
+        refresh: None,
+        farewell: true,
+    };
     let preempts = [Preempt::Always, Preempt::Never, Preempt::After(Span::from_millis(500))];
     preempts.map(|preempt| Machine::new(params(preempt), Priority::new(100))).into()
 }

@@ -15,7 +15,8 @@ struct Node {
 
 impl Node {
     fn backup(priority: u8, preempt: Preempt) -> Self {
-        let params = Params { version: Version::V3, interval: centis(100), preempt, refresh: None };
+        let params =
+            Params { version: Version::V3, interval: centis(100), preempt, refresh: None, farewell: true };
         let mut node = Self { machine: Machine::new(params, Priority::new(priority)) };
         node.tell(at_ms(0), Input::Startup { source: US });
         assert_eq!(node.machine.role(), Role::Backup);
@@ -24,8 +25,13 @@ impl Node {
 
     /// Active since `at_ms(0)`, with the first announcements behind it.
     fn active(priority: u8) -> Self {
-        let params =
-            Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
+        let params = Params {
+            version: Version::V3,
+            interval: centis(100),
+            preempt: Preempt::Always,
+            refresh: None,
+            farewell: true,
+        };
         let mut node = Self { machine: Machine::new(params, Priority::OWNER) };
         node.tell(at_ms(0), Input::Startup { source: US });
         node.tell(at_ms(0), Input::Compete(Priority::new(priority)));
@@ -70,8 +76,13 @@ fn a_backup_listens_for_active_down_interval_then_advertises_claims_and_announce
 
 #[test]
 fn the_owner_serves_at_once() {
-    let params =
-        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
+    let params = Params {
+        version: Version::V3,
+        interval: centis(100),
+        preempt: Preempt::Always,
+        refresh: None,
+        farewell: true,
+    };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     let effects = node.tell(at_ms(5), Input::Startup { source: US });
     assert_eq!(effects[..3], [Effect::SendAdvert(Priority::OWNER), Effect::Claim, Effect::Announce]);
@@ -133,8 +144,13 @@ fn an_equal_priority_holds_a_backup_back_whatever_the_address() {
 
 #[test]
 fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
-    let params =
-        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
+    let params = Params {
+        version: Version::V3,
+        interval: centis(100),
+        preempt: Preempt::Always,
+        refresh: None,
+        farewell: true,
+    };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
     let mut adverts = Vec::new();
@@ -160,6 +176,7 @@ fn announcements_of(refresh: Refresh, secs: u64) -> Vec<u64> {
         interval: centis(100),
         preempt: Preempt::Always,
         refresh: Some(refresh),
+        farewell: true,
     };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
@@ -240,7 +257,8 @@ fn an_active_yields_to_the_higher_priority_and_to_the_higher_address() {
     {
         let mut node = Node::active(100);
         let effects = node.tell(at_ms(5_500), Input::Advert(advert(peer, priority, 100)));
-        assert_eq!(effects, [Effect::Release, Effect::Moved { from: Role::Active, to: Role::Backup, why },]);
+        let moved = Effect::Moved { from: Role::Active, to: Role::Backup, why };
+        assert_eq!(effects, [Effect::SendAdvert(Priority::new(100)), Effect::Release, moved]);
         assert_eq!(node.deadline(), at_ms(5_500) + DOWN_100);
     }
     let mut node = Node::active(100);
@@ -276,8 +294,13 @@ fn an_active_that_stops_or_fails_resigns_before_it_releases() {
 
 #[test]
 fn in_initialize_nothing_but_startup_has_an_effect() {
-    let params =
-        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
+    let params = Params {
+        version: Version::V3,
+        interval: centis(100),
+        preempt: Preempt::Always,
+        refresh: None,
+        farewell: true,
+    };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     for input in [Input::Timer, Input::Shutdown, Input::Fault, Input::Advert(advert(HIGH, 200, 100))] {
         assert_eq!(node.tell(at_ms(1), input), []);
@@ -295,7 +318,7 @@ fn an_active_that_becomes_unfit_offers_the_role_and_serves_on() {
     assert_eq!(node.tell(at_ms(6_500), Input::Timer), [Effect::SendAdvert(Priority::UNFIT)]);
     // A fit peer takes it.
     let effects = node.tell(at_ms(6_600), Input::Advert(advert(LOW, 100, 100)));
-    assert_eq!(effects[0], Effect::Release);
+    assert_eq!(effects[..2], [Effect::SendAdvert(Priority::UNFIT), Effect::Release]);
     assert_eq!(node.machine.role(), Role::Backup);
 }
 
@@ -394,8 +417,13 @@ fn equal_priorities_are_decided_on_the_first_wire_alone() {
 
 #[test]
 fn version_2_has_its_own_skew() {
-    let params =
-        Params { version: Version::V2, interval: centis(300), preempt: Preempt::Always, refresh: None };
+    let params = Params {
+        version: Version::V2,
+        interval: centis(300),
+        preempt: Preempt::Always,
+        refresh: None,
+        farewell: true,
+    };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     node.tell(at_ms(0), Input::Startup { source: US });
     assert_eq!(node.deadline(), at_ms(9_000) + SKEW_100);

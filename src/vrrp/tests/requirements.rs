@@ -18,7 +18,7 @@ fn tell(machine: &mut Machine, now: Time, input: Input) -> Vec<Effect> {
 /// In Backup since `at_ms(0)`, with adverts a second apart.
 fn backup(version: Version, preempt: Preempt, priority: u8) -> Machine {
     let mut machine = Machine::new(
-        Params { version, interval: centis(100), preempt, refresh: None },
+        Params { version, interval: centis(100), preempt, refresh: None, farewell: true },
         Priority::new(priority),
     );
     tell(&mut machine, at_ms(0), Input::Startup { source: US });
@@ -121,8 +121,13 @@ fn the_owner_preempts_whatever_the_preempt_mode() {
 #[test]
 fn an_owner_yields_to_another_owner_with_the_higher_address() {
     for (peer, role) in [(HIGH, Role::Backup), (LOW, Role::Active)] {
-        let params =
-            Params { version: Version::V3, interval: Centis::MIN, preempt: Preempt::Always, refresh: None };
+        let params = Params {
+            version: Version::V3,
+            interval: Centis::MIN,
+            preempt: Preempt::Always,
+            refresh: None,
+            farewell: true,
+        };
         let mut machine = Machine::new(params, Priority::OWNER);
         tell(&mut machine, at_ms(0), Input::Startup { source: US });
         tell(&mut machine, at_ms(5), Input::Advert(advert(peer, 255, 1)));

@@ -17,7 +17,8 @@ struct Pair {
 
 impl Pair {
     fn new(priorities: [u8; 2], preempt: Preempt) -> Self {
-        let params = Params { version: Version::V3, interval: centis(10), preempt, refresh: None };
+        let params =
+            Params { version: Version::V3, interval: centis(10), preempt, refresh: None, farewell: true };
         let node = |position: usize| Machine::new(params, Priority::new(priorities[position]));
         let nodes = [(LOW, node(0)), (HIGH, node(1))];
         let mut pair = Self { now: at_ms(0), nodes, plugged: [true; 2] };

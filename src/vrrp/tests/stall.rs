@@ -14,8 +14,13 @@ fn tell(machine: &mut Machine, now: Time, input: Input) -> Vec<Effect> {
 }
 
 fn backup(priority: u8) -> Machine {
-    let params =
-        Params { version: Version::V3, interval: centis(100), preempt: Preempt::Always, refresh: None };
+    let params = Params {
+        version: Version::V3,
+        interval: centis(100),
+        preempt: Preempt::Always,
+        refresh: None,
+        farewell: true,
+    };
     let mut machine = Machine::new(params, Priority::new(priority));
     tell(&mut machine, at_ms(0), Input::Startup { source: US });
     machine
