@@ -74,6 +74,33 @@ fn rfc_3768() {
     assert_true_to_the_tests("rfc3768.md");
 }
 
+/// The ids of a table of scenarios, and those of its tests that are not there; a row without tests counts as such.
+fn scenarios(text: &str, root: &Path) -> (Vec<String>, Vec<String>) {
+    let rows = text.lines().filter(|line| line.starts_with("| T"));
+    let cells = rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+    let (mut ids, mut missing) = (Vec::new(), Vec::new());
+    for cells in cells {
+        let [id, _stimulus, _follows, tests] = cells[..] else { panic!("not four cells: {cells:?}") };
+        ids.push(id.to_owned());
+        let named: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        let there = |name: &&str| tests_there::exists(root, name);
+        missing.extend(named.iter().filter(|name| !there(name)).map(|name| format!("{id}: {name}")));
+        missing.extend(named.is_empty().then(|| format!("{id}: no test")));
+    }
+    (ids, missing)
+}
+
+#[test]
+fn every_scenario_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("integration/ledger/scenarios.md")).expect("the scenarios");
+    let (ids, missing) = scenarios(&text, root);
+    assert_eq!(missing, [""; 0]);
+    assert_eq!(ids, (1..=19).map(|nth| format!("T{nth}")).collect::<Vec<_>>());
+    let (_, missing) = scenarios("| T1 | a | b | `ledger::nothing` |\n| T2 | a | b | |", root);
+    assert_eq!(missing, ["T1: ledger::nothing", "T2: no test"]);
+}
+
 #[test]
 fn a_false_ledger_is_found_out() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

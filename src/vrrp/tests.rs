@@ -4,6 +4,7 @@ mod accepting;
 mod machine;
 mod meeting;
 mod requirements;
+mod resigning;
 mod scenarios;
 mod stall;
 mod timing;
