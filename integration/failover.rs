@@ -9,7 +9,7 @@ use vipd::agent::Flight;
 use vipd::event::Event;
 use vipd::lab::{Frame, Moment};
 use vipd::link::ServerState;
-use vipd::vrrp::{Cidr, Effect, Role};
+use vipd::vrrp::{Effect, Role};
 
 #[path = "failover/authentic.rs"]
 mod authentic;
@@ -375,17 +375,7 @@ const VIP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0x100);
 
 #[test]
 fn both_families_move_together() {
-    let mut pair = Pair::hosts_with(|config| {
-        let config = config.replace("[\"10.77.0.100/24\"]", "[\"10.77.0.100/24\", \"2001:db8::100/64\"]");
-        config.replace("[\"10.77.0.100:3000\"]", "[\"10.77.0.100:3000\", \"[2001:db8::100]:3000\"]")
-    });
-    for (host, number) in [("lb1", 1), ("lb2", 2), ("client", 0x50)] {
-        let address = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, number);
-        let address = Cidr { address: address.into(), prefix: 64 };
-        pair.lab.host(host).add_address(address).expect("added");
-    }
-    pair.start_nodes(&NODES);
-    pair.settle();
+    let mut pair = Pair::both_families(str::to_owned);
     pair.send_to(&[SocketAddr::from((VIP_V6, 3000)), SocketAddr::from((VIP, 3000))]);
     let holds = |host: &str| {
         let host = pair.lab.host(host);

@@ -1,10 +1,12 @@
 //! What happens to interfaces and addresses behind the agent's back, and a node that comes and goes.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use vipd::lab::Moment;
 use vipd::vrrp::{Priority, Role};
 
+use super::VIP_V6;
 use super::pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit};
 
 #[test]
@@ -42,6 +44,24 @@ fn an_interface_that_is_taken_down_and_up_moves_the_address_and_back() {
     let up = Moment::now();
     pair.on("lb1", "ip link set eth0 up");
     pair.moved_to("lb1", up);
+}
+
+#[test]
+fn whom_a_node_asked_for_while_its_cable_was_out_is_asked_again_when_it_is_in() {
+    let mut pair = Pair::both_families(str::to_owned);
+    pair.send_to(&[SocketAddr::from((VIP_V6, 3000))]);
+    pair.lab.unplug("lb1").expect("pulled");
+    pair.node("lb2").wait_for_role(Role::Active, PATIENCE).expect("lb2 takes over");
+    pair.served_from(Moment::now());
+    pair.node("lb1").wait_for_role(Role::Initialize, PATIENCE).expect("it has noticed");
+    // What a connection does that is left behind.
+    let send = || UdpSocket::bind("[::]:0")?.send_to(b"?", "[2001:db8::50]:9");
+    pair.lab.host("lb1").run(send).expect("a thread there").expect("sent");
+    assert!(pair.output_on("lb1", "ip -6 neigh show 2001:db8::50 dev eth0").contains("INCOMPLETE"));
+    let plugged = pair.lab.plug("lb1").expect("plugged");
+    pair.node("lb1").wait_for_role(Role::Active, PATIENCE).expect("it serves again");
+    pair.served_from(Moment::now());
+    pair.assert_smooth(plugged);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The pair under test: two real nodes, three real Nginx, and a third host that sees what users see.
 
 use std::fs::Permissions;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -103,6 +103,24 @@ impl Pair {
         pair.start_nodes(&NODES);
         pair.settle();
         pair.send();
+        pair
+    }
+
+    /// The same with addresses of both families, of which the frontend `web` has one each; nobody sends yet.
+    pub(crate) fn both_families(edit: impl FnOnce(&str) -> String) -> Self {
+        let mut pair = Self::hosts_with(|config| {
+            let all = r#"["10.77.0.100/24", "2001:db8::100/64"]"#;
+            let config = config.replace("[\"10.77.0.100/24\"]", all);
+            edit(
+                &config.replace("[\"10.77.0.100:3000\"]", "[\"10.77.0.100:3000\", \"[2001:db8::100]:3000\"]"),
+            )
+        });
+        for (host, number) in [("lb1", 1), ("lb2", 2), ("client", 0x50)] {
+            let address = Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, number);
+            pair.lab.host(host).add_address(Cidr { address: address.into(), prefix: 64 }).expect("added");
+        }
+        pair.start_nodes(&NODES);
+        pair.settle();
         pair
     }
 

@@ -330,7 +330,11 @@ impl Ha {
         }
         if let Some((link, priority)) = orders.enter {
             let Some(source) = link.sources().next() else { return };
-            self.instances[position].settle(link, seats.unwrap_or_default(), &self.interfaces);
+            let instance = &mut self.instances[position];
+            instance.settle(link, seats.unwrap_or_default(), &self.interfaces);
+            if instance.machine.role() == Role::Initialize {
+                self.hands.ask_anew(instance).await;
+            }
             self.feed(now, position, Input::Compete(priority)).await;
             self.feed(now, position, Input::Startup { source }).await;
         }

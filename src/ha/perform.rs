@@ -1,5 +1,6 @@
 //! Performs the effects of one router, in their order. One that fails comes back as a fault of the router.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
@@ -88,6 +89,17 @@ impl Hands {
             }
         }
         Ok(())
+    }
+
+    /// Lets nobody wait for an answer that the router's interfaces could not bring, because they did not work.
+    pub(crate) async fn ask_anew(&self, instance: &Instance) {
+        let seats = instance.places.iter().filter_map(|place| Some(place.seat?.card.index));
+        let cards: BTreeSet<_> = seats.chain(instance.link.map(|link| link.index)).collect();
+        for card in cards {
+            if let Err(error) = self.netlink.forget_unanswered(card).await {
+                tracing::debug!("neighbours that did not answer {}: {error}", instance.router.name);
+            }
+        }
     }
 
     /// Puts one address where it goes; says whether it was missing.

@@ -5,6 +5,7 @@
 
 mod inventory;
 mod macvlan;
+mod neighbours;
 mod requests;
 mod routes;
 mod watch;
