@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
 
 use crate::config::{Config, Garp};
 use crate::event::Event;
@@ -24,6 +26,10 @@ use super::wires::Wires;
 /// Addresses that are set or removed with one round trip to the kernel. Its answers wait in the socket's buffer, which
 /// has room for many more.
 const AT_ONCE: usize = 32;
+
+/// How long a link with a virtual MAC address waits for IPv6 addresses to be of use: a fraction of a millisecond, or some
+/// ten while something else on this machine, a container for instance, has the network configuration locked.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// The adapters through which effects reach the kernel.
 pub(crate) struct Hands {
@@ -61,11 +67,14 @@ impl Hands {
         effects: &[Effect],
         events: &mut Vec<Event>,
     ) -> Result<(), String> {
-        // The first advert with a virtual MAC address leads the switch here: the addresses have to be here by then.
+        // What is sent with the virtual MAC address leads the switch here, and that begins when its link comes up: the
+        // kernel tells of the groups of IPv6 addresses (MLD). So the addresses have to be of use before that.
         let early = effects.contains(&Effect::Claim) && !instance.vmacs.is_empty();
         if early {
-            vmac::raise(&self.netlink, instance).await?;
             self.claim(instance).await?;
+            let _in_time = timeout(SETTLING, self.settle(instance)).await;
+            vmac::raise(&self.netlink, instance).await?;
+            self.claim_once_more(instance).await?;
         }
         for effect in effects {
             match *effect {
@@ -186,6 +195,29 @@ impl Hands {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the kernel takes in what is sent to the router's IPv6 addresses.
+    async fn settle(&self, instance: &Instance) {
+        let settled = async |place: &Place| {
+            let (Some(seat), IpAddr::V6(address)) = (place.seat, place.cidr.address) else { return };
+            while !self.netlink.delivers(seat.index, address).await {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        for places in instance.places.chunks(AT_ONCE) {
+            join_all(places.iter().map(settled)).await;
+        }
+    }
+
+    /// A link that was down when its cable came back counts as without one for up to a second (net/core/link_watch.c), and
+    /// coming up like that it gets no route to the groups of IPv6. It does with the next request for an address.
+    async fn claim_once_more(&self, instance: &Instance) -> Result<(), String> {
+        let is_v6 = |place: &&Place| place.vmac.is_some() && place.cidr.address.is_ipv6();
+        match instance.places.iter().find(is_v6) {
+            Some(place) => self.put(place).await.map(|_was_missing| ()),
+            None => Ok(()),
+        }
     }
 
     async fn release(&self, instance: &mut Instance, events: &mut Vec<Event>) {

@@ -80,7 +80,7 @@ pub(crate) fn is_ours(interface: &Interface) -> bool {
     interface.macvlan.is_some() && vrid.is_some_and(|vrid| interface.mac == Some(vrid.mac(family)))
 }
 
-/// Sets a router's links up, before its addresses and its first advert, which goes out through one.
+/// Sets a router's links up, before its first advert, which goes out through one.
 ///
 /// # Errors
 /// The words for the fault.

@@ -4,7 +4,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
 
 use super::inventory::assigned;
@@ -84,6 +86,20 @@ impl Netlink {
             }
         }
         Ok(false)
+    }
+
+    /// Whether the kernel takes in what is sent to an IPv6 address that was put on an interface. Even without duplicate
+    /// address detection it adds the local route later than it answers the request, in a work of its own that waits for
+    /// the lock of the network configuration (`addrconf_dad_work` in net/ipv6/addrconf.c). `false` as well when it does
+    /// not say.
+    pub async fn delivers(&self, interface: u32, address: Ipv6Addr) -> bool {
+        let mut ask = RouteMessage::default();
+        ask.header.address_family = AddressFamily::Inet6;
+        ask.header.destination_prefix_length = 128;
+        ask.attributes = vec![RouteAttribute::Destination(address.into()), RouteAttribute::Oif(interface)];
+        let mut answer = std::pin::pin!(self.handle.route().get(ask).execute());
+        let found = answer.try_next().await.ok().flatten();
+        found.is_some_and(|route| route.header.kind == RouteType::Local)
     }
 
     /// Takes an address off an interface; says whether it was there.
