@@ -88,6 +88,23 @@ fn routes_move_with_the_address_and_come_back_when_removed() {
 }
 
 #[test]
+fn a_route_over_ipv6_gets_its_source_back_with_the_address() {
+    let pair = Pair::both_families(|config| {
+        let route = r#"{ to = "2001:db8:8::/48", via = "2001:db8::50", src = "2001:db8::100", metric = 5 }"#;
+        config.replace("vrid            = 51", &format!("vrid = 51\nroutes = [{route}]"))
+    });
+    let whole = "2001:db8:8::/48 via 2001:db8::50 dev eth0 src 2001:db8::100 metric 5";
+    let shown = || pair.output_on("lb1", "ip -6 route show proto 118");
+    assert!(shown().starts_with(whole), "{}", shown());
+    pair.on("lb1", "ip address delete 2001:db8::100/64 dev eth0");
+    pair.node("lb1")
+        .wait_for("the address and its route", PATIENCE, |status| {
+            status.routers[0].restored == 1 && status.routers[0].routes[0].held && shown().starts_with(whole)
+        })
+        .unwrap_or_else(|error| panic!("{error}: {}\n{}", shown(), pair.explain()));
+}
+
+#[test]
 fn what_a_killed_agent_left_is_removed_by_the_next_one_before_it_serves() {
     let mut pair = pair_with(ROUTES);
     pair.node_mut("lb1").kill().expect("killed");

@@ -90,13 +90,26 @@ impl Routes {
     /// `AlreadyExists` when there is another one to the same network with the same metric in the same table,
     /// `NetworkUnreachable` when its next hop is in no network of the interface, and what else the kernel says.
     pub async fn add(&self, route: &Route) -> io::Result<bool> {
-        let added = self.handle.route().add(message(route)).execute().await.map_err(into_io);
-        match added {
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                if self.list().await?.contains(route) { Ok(false) } else { Err(error) }
-            }
-            other => other.map(|()| true),
+        let Err(error) = self.insert(route).await else { return Ok(true) };
+        if error.raw_os_error() != Some(libc::EEXIST) {
+            return Err(error);
         }
+        let there = self.list().await?;
+        if there.contains(route) {
+            return Ok(false);
+        }
+        // IPv6: with an address the kernel takes it out of the routes whose source it was, and leaves them
+        // (`fib6_remove_prefsrc` in net/ipv6/route.c).
+        let bare = Route { source: None, ..*route };
+        if !there.contains(&bare) {
+            return Err(error);
+        }
+        self.remove(&bare).await?;
+        self.insert(route).await.map(|()| true)
+    }
+
+    async fn insert(&self, route: &Route) -> io::Result<()> {
+        self.handle.route().add(message(route)).execute().await.map_err(into_io)
     }
 
     /// Removes a route of ours; says whether it was there.
