@@ -1,7 +1,9 @@
 //! The same with a virtual MAC address: what has that is no conflict, and what has another is found as ever.
 
+use std::net::IpAddr;
+
 use vipd::event::Alarm;
-use vipd::lab::{Mac, Moment};
+use vipd::lab::{Frame, Mac, Moment};
 use vipd::link::Status;
 use vipd::vrrp::{Cidr, Role};
 
@@ -38,7 +40,7 @@ fn a_duplicate_is_answered_from_the_virtual_mac_and_named_over_both_families() {
             super::ipv6::announce_from(rogue)
         }
         let mac = if address.address.is_ipv4() { VMAC } else { VMAC_V6 };
-        let answer = |frame: &vipd::lab::Frame| frame.announcement() == Some((address.address, mac));
+        let answer = |frame: &Frame| frame.announcement() == Some((address.address, mac));
         assert!(bed.capture.wait_for(claimed, PATIENCE, answer).is_some(), "{}", bed.lb1().explain());
         let raised = bed.alarm(bed.lb1(), Alarm::DuplicateAddress, || {});
         assert!(raised.what.contains(&rogue.mac().to_string()), "{}", raised.what);
@@ -52,4 +54,27 @@ fn a_duplicate_is_answered_from_the_virtual_mac_and_named_over_both_families() {
         (after.routers[0].role, after.routers[0].since_ms),
         (Role::Active, before.routers[0].since_ms)
     );
+}
+
+#[test]
+fn who_has_the_address_and_keeps_silent_is_found_by_asking_through_the_card() {
+    for (address, prefix, mac) in [(IpAddr::V4(VIP), 32, VMAC), (IpAddr::V6(VIP_V6), 128, VMAC_V6)] {
+        let mut bed = Bed::hosts(&(CONFIG.to_owned() + "use_vmac = true\n"));
+        let started = Moment::now();
+        let rogue = bed.lab.host("rogue").mac();
+        bed.lab.host("rogue").add_address(Cidr { address, prefix }).expect("added");
+        bed.start();
+        // The question has the MAC address of the card, which is where the answer comes to.
+        let card = bed.lab.host("lb1").mac();
+        let asks = |frame: &Frame| frame.question() == Some(address) && frame.source == card;
+        assert!(bed.capture.wait_for(started, PATIENCE, asks).is_some(), "{}", bed.lb1().explain());
+        let raised = bed.alarm(bed.lb1(), Alarm::DuplicateAddress, || {});
+        assert!(raised.what.contains(&format!("{address}")), "{}", raised.what);
+        assert!(raised.what.contains(&rogue.to_string()), "{}", raised.what);
+        assert_eq!(bed.count("rogue", (started, Moment::now()), |frame| frame.announcement().is_some()), 0);
+        let client = bed.lab.host("client");
+        bed.speak();
+        let right = |_: &Status| client.neighbour(address).expect("netlink") == Some(mac);
+        bed.lb1().wait_for("the client to know where the address is", PATIENCE, right).expect("it learns");
+    }
 }

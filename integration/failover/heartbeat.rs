@@ -15,6 +15,7 @@ use vipd::vrrp::{Centis, Dialect, Priority, Refusal, Role, Version, Vrid};
 
 use super::authentic::{OURS, THEIRS, pair_with, signer};
 use super::pair::{NODES, PATIENCE, Pair, VIP};
+use super::vmac::moved_to;
 use super::{RESIGNED, SILENCE};
 
 const PORT: u16 = 8112;
@@ -30,8 +31,14 @@ const UDP: &str = "udp dport 8112";
 
 /// The pair with heartbeats between addresses of another network, settled and serving.
 fn pair() -> Pair {
+    pair_of(str::to_owned)
+}
+
+/// The same, with another config to begin with.
+fn pair_of(edit: impl FnOnce(&str) -> String) -> Pair {
     let beats = |config: &str| {
-        let mut text = config.replace("[[vrrp]]\n", &format!("[[vrrp]]\nheartbeat = {{ port = {PORT} }}\n"));
+        let mut text =
+            edit(config).replace("[[vrrp]]\n", &format!("[[vrrp]]\nheartbeat = {{ port = {PORT} }}\n"));
         for ((_, beat), own) in BEATS.iter().zip([LB1, LB2]) {
             let own = format!("\"{own}\"\n");
             text = text.replace(&own, &format!("{own}heartbeat = \"{beat}\"\n"));
@@ -131,6 +138,31 @@ fn either_path_alone_holds_the_backup_back_and_carries_a_resignation() {
     let advert = pair.advert_of("lb2", asked);
     assert!(advert.at.since(asked) < RESIGNED, "took {:?}", advert.at.since(asked));
     pair.moved_to("lb2", asked);
+    let why = pair.node("lb2").status().expect("a status").routers.remove(0).why;
+    assert_eq!(why, "lb1 (10.77.0.1) gave it up");
+}
+
+#[test]
+fn with_a_virtual_mac_the_heartbeat_goes_on_from_the_card_and_carries_the_rest() {
+    let fast = "advert_interval = \"100ms\"";
+    let pair = pair_of(|config| config.replace(fast, &format!("{fast}\nuse_vmac = true")));
+    let was = pair.node("lb2").status().expect("a status").routers.remove(0);
+    cut(&pair, "lb2", &[UDP]);
+    only_one_is_lost(&pair, 1, &was);
+    mend(&pair, "lb2");
+    is_back(&pair, 1);
+    cut(&pair, "lb2", &[MULTICAST]);
+    only_one_is_lost(&pair, 0, &was);
+    let [lb1, lb2] = NODES.map(|name| pair.lab.host(name));
+    assert_eq!(
+        lb2.neighbour(BEATS[0].1).expect("netlink"),
+        Some(lb1.mac()),
+        "the card's, not the virtual one"
+    );
+
+    let asked = Moment::now();
+    pair.node("lb1").signal(Signal::SIGTERM).expect("signalled");
+    moved_to(&pair, "lb2", asked);
     let why = pair.node("lb2").status().expect("a status").routers.remove(0).why;
     assert_eq!(why, "lb1 (10.77.0.1) gave it up");
 }

@@ -16,10 +16,13 @@ use vipd::vrrp::Role;
 use super::pair::{NODES, PATIENCE, Pair, VIP};
 use super::{RESIGNED, SILENCE, VIP_V6};
 
+#[path = "vmac_beside.rs"]
+mod beside;
+
 /// RFC 9568 §7.3.
 const VMAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, 51]);
 
-fn with_vmac(config: &str) -> String {
+pub(super) fn with_vmac(config: &str) -> String {
     config.replace("vrid            = 51", "vrid = 51\nuse_vmac = true")
 }
 
@@ -55,7 +58,7 @@ fn advert_of(pair: &Pair, name: &str, from: Moment) -> Frame {
 }
 
 /// The address came to `name`: its advert, an announcement, and answers; the other one has neither address nor link.
-fn moved_to(pair: &Pair, name: &str, from: Moment) {
+pub(super) fn moved_to(pair: &Pair, name: &str, from: Moment) {
     let advert = advert_of(pair, name, from);
     let announced = pair.capture.wait_for(advert.at, PATIENCE, |frame| {
         frame.source == VMAC
