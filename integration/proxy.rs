@@ -28,6 +28,8 @@ mod life;
 mod limit;
 #[path = "peer.rs"]
 mod peer;
+#[path = "proxy/per_source.rs"]
+mod per_source;
 #[path = "proxy/places.rs"]
 mod places;
 #[path = "proxy/proxy_protocol.rs"]

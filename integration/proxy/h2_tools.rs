@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::rig::*;
 
-fn run(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let run = Command::new(program).args(arguments).output();
     let run = run.unwrap_or_else(|error| panic!("{program}: {error}; integration/run installs it"));
     let text = String::from_utf8_lossy(&run.stdout).into_owned();

@@ -10,6 +10,7 @@ use crate::vrrp::Priority;
 use super::auth;
 use super::balance;
 use super::heartbeat;
+use super::per_source;
 use super::placed;
 use super::pools::Pool;
 use super::problem::Problems;
@@ -36,6 +37,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     equal_priorities(file, problems);
     unreachable_binds(file, problems);
     request_route::lint(file, problems);
+    per_source::lint(file, problems);
     for pool in &file.pools {
         unused(file, pool, problems);
         checks(pool, problems);

@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::blind;
 use super::heartbeat;
 use super::nearest::nearest;
+use super::per_source;
 use super::placed::{Elsewhere, is_link_local, link_local_first};
 use super::pools;
 use super::problem::Problems;
@@ -33,6 +34,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     frontends(file, problems);
     request_route::cross_check(file, problems);
     blind::cross_check(file, problems);
+    per_source::cross_check(file, problems);
     trackers(file, problems);
     heartbeat::cross_check(file, problems);
     vmac::cross_check(file, problems);
@@ -320,6 +322,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
         },
         tls: frontend.tls.as_ref()?.as_ref().map(|tls| tls.valid.clone()),
         accept_proxy: frontend.accept_proxy.clone()?,
+        per_source: frontend.per_source.as_ref()?.as_ref().map(|read| read.valid.clone()),
     })
 }
 

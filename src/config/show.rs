@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::vrrp::Preempt;
 use crate::vrrp::auth::Policy;
 
+use super::per_source;
 use super::placed;
 use super::quantity::{duration_text, size_text};
 use super::request_route;
@@ -96,7 +97,8 @@ fn write_frontend(config: &Config, frontend: &Frontend, out: &mut String) -> std
     if let Some(tls) = &frontend.tls {
         writeln!(out, "tls  = {}", tls::show::frontend(tls))?;
     }
-    writeln!(out, "accept_proxy = {}\n", strings(&frontend.accept_proxy))
+    writeln!(out, "accept_proxy = {}", strings(&frontend.accept_proxy))?;
+    writeln!(out, "per_source = {}\n", per_source::show(frontend.per_source.as_ref()))
 }
 
 fn write_pool(pool: &Pool, out: &mut String) -> std::fmt::Result {

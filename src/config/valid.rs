@@ -11,6 +11,7 @@ use super::balance::Balance;
 use super::checks::Check;
 use super::heartbeat::Heartbeat;
 use super::passive::Passive;
+use super::per_source::PerSource;
 use super::placed::Elsewhere;
 use super::proxy_protocol::Network;
 use super::queue::Queue;
@@ -176,6 +177,8 @@ pub struct Frontend {
     pub tls: Option<FrontendTls>,
     /// The proxies whose connections begin with a PROXY header that says who the client is. Default none.
     pub accept_proxy: Vec<Network>,
+    /// What one source of clients may have. Default no limits.
+    pub per_source: Option<PerSource>,
 }
 
 impl Default for Frontend {
@@ -192,6 +195,7 @@ impl Default for Frontend {
             defer_accept: true,
             tls: None,
             accept_proxy: Vec::new(),
+            per_source: None,
         }
     }
 }

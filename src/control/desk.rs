@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::check::Seen;
 use crate::config::Config;
 use crate::event::Event;
-use crate::link::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
+use crate::link::{FrontendReport, OverLimits, PoolReport, Report, ServerReport, ServerState};
 use crate::pool::{Change, Health, Load, Observation, Queue, STEPS, Server, ServerId, Standing, Token, ramp};
 use crate::proxy::{Count, Stats};
 use crate::vrrp::{Span, Time};
@@ -171,6 +171,7 @@ impl Desk {
     pub(super) fn report(&self, now: Time, stats: &Stats) -> Report {
         let frontend = |(nth, name): (usize, &String)| {
             let count = stats.frontends.get(nth).copied().unwrap_or_default();
+            let over = stats.over_limits.get(nth).copied().unwrap_or_default();
             let handshakes_failed = stats.handshakes_failed.get(nth).copied().unwrap_or_default();
             FrontendReport {
                 name: name.clone(),
@@ -180,6 +181,11 @@ impl Desk {
                 server_errors: count.by_server,
                 proxy_errors: count.by_us,
                 handshakes_failed,
+                over_limits: OverLimits {
+                    connections: over.connections,
+                    connection_rate: over.connection_rate,
+                    request_rate: over.request_rate,
+                },
             }
         };
         Report {

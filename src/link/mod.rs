@@ -14,4 +14,4 @@ pub use message::{
 };
 pub use moving::{AddressStatus, RouteStatus, VmacStatus};
 pub use path::{PathState, PathStatus};
-pub use report::{FrontendReport, PoolReport, Report, ServerReport, ServerState};
+pub use report::{FrontendReport, OverLimits, PoolReport, Report, ServerReport, ServerState};

@@ -24,9 +24,9 @@ pub struct FrontendReport {
     pub name: String,
     /// Requests answered since the proxy was started, whatever the status.
     pub requests: u64,
-    /// Requests that the proxy itself answered with an error (400, 408, 413, 431, 502, 503, 504).
+    /// Requests that the proxy itself answered with an error (400, 408, 413, 429, 431, 502, 503, 504).
     pub errors: u64,
-    /// Those of them that are the client's fault: a malformed request, or one that does not come in time.
+    /// Those of them that are the client's fault: a malformed request, one that does not come in time, or one too many.
     #[serde(default)]
     pub client_errors: u64,
     /// Those that are a server's: none that is healthy or free, no answer, a malformed one.
@@ -38,6 +38,20 @@ pub struct FrontendReport {
     /// Handshakes of TLS that came to nothing. They are no requests, unless a client that speaks plain was told so.
     #[serde(default)]
     pub handshakes_failed: u64,
+    /// What was refused because its source had enough. A connection counts as one request.
+    #[serde(default)]
+    pub over_limits: OverLimits,
+}
+
+/// What a frontend refused because of `per_source`, by the limit. These are errors by clients as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverLimits {
+    /// Connections, because of how many the source had.
+    pub connections: u64,
+    /// Connections, because of how fast they came.
+    pub connection_rate: u64,
+    /// Requests, because of how fast they came.
+    pub request_rate: u64,
 }
 
 /// One pool.

@@ -22,6 +22,7 @@ use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks};
 use super::door::Door;
 use super::handshake::{self, ToServers};
+use super::limiter::Telling;
 use super::problem::Problem;
 use super::relay;
 use super::session::Session;
@@ -31,7 +32,7 @@ use super::upstream::Upstreams;
 use super::visitor::{Visitor, introduce};
 use crate::config::{Limits, Mode};
 use crate::net::listen::Listener;
-use crate::pool::{ServerId, Snapshot};
+use crate::pool::{Seat, ServerId, Snapshot};
 
 /// How long an idle connection may still bring a request once the doors are closed, to be told that it is the last one.
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
@@ -45,6 +46,8 @@ const LOG_LINES: u32 = 20;
 pub(super) struct Shared {
     /// Client connections open now.
     pub(super) connections: Connections,
+    /// Clients that are told that their source has enough.
+    pub(super) telling: AtomicUsize,
     pub(super) draining: AtomicBool,
     pub(super) stopping: AtomicBool,
 }
@@ -183,10 +186,10 @@ impl Core {
 
     /// Serves a client, or tells it that there are too many.
     pub(super) fn admit(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
-        let guest = Guest::enter(self);
-        let full = guest.others >= self.limits.connections;
+        let (guest, others) = Guest::enter(self);
+        let full = others >= self.limits.connections;
         // Those turned away linger for a moment; when they are as many as the limit, nobody gets an answer.
-        if guest.others >= self.limits.connections.saturating_mul(2) {
+        if others >= self.limits.connections.saturating_mul(2) {
             return;
         }
         let (stream, visitor, door) = (Stream::accepted(tcp), Visitor::new(peer), Rc::clone(door));
@@ -208,27 +211,31 @@ impl Core {
         }
     }
 
-    fn settle(self: &Rc<Self>, guest: Guest, stream: Stream, visitor: Visitor, door: Rc<Door>, full: bool) {
+    fn settle(
+        self: &Rc<Self>,
+        mut guest: Guest,
+        stream: Stream,
+        visitor: Visitor,
+        door: Rc<Door>,
+        full: bool,
+    ) {
+        if full {
+            return self.turn_away(guest, stream, visitor, door, Problem::Full);
+        }
+        match self.seat(&door, visitor.peer) {
+            Ok(seat) => guest.seat = seat,
+            Err(problem) => return self.turn_away(guest, stream, visitor, door, problem),
+        }
         if let Some(tls) = door.tls.clone() {
-            // A handshake is more work than the client's request: when there are too many, there is none.
-            if full {
-                return relay::refuse(self, stream, visitor.peer, &door, &Problem::Full);
-            }
             tokio::task::spawn_local(handshake::serve(guest, stream, tls, visitor, door));
             return;
         }
-        match (door.mode, full) {
-            (Mode::Http, _) => {
+        match door.mode {
+            Mode::Http => {
                 let mut session = Session::new(guest, stream, visitor, door);
-                // What is rare must not make what is not any larger.
-                if full {
-                    tokio::task::spawn_local(async move { session.turn_away().await });
-                } else {
-                    tokio::task::spawn_local(async move { session.serve().await });
-                }
+                tokio::task::spawn_local(async move { session.serve().await });
             }
-            (Mode::Tcp, true) => relay::refuse(self, stream, visitor.peer, &door, &Problem::Full),
-            (Mode::Tcp, false) => {
+            Mode::Tcp => {
                 let core = Rc::clone(self);
                 tokio::task::spawn_local(async move {
                     relay::serve(core, stream, visitor, door).await;
@@ -236,6 +243,35 @@ impl Core {
                 });
             }
         }
+    }
+
+    /// Tells a client that there are too many, if that can be told at little cost.
+    #[cold]
+    fn turn_away(
+        self: &Rc<Self>,
+        guest: Guest,
+        stream: Stream,
+        visitor: Visitor,
+        door: Rc<Door>,
+        problem: Problem,
+    ) {
+        let is_full = matches!(problem, Problem::Full);
+        let telling = if is_full { None } else { Telling::begin(self) };
+        let can_be_told = is_full || telling.is_some();
+        // A handshake is more work than the client's request: when there are too many, there is none.
+        if door.tls.is_some() || door.mode == Mode::Tcp || !can_be_told {
+            return relay::refuse(self, stream, visitor.peer, &door, &problem);
+        }
+        let mut session = Session::new(guest, stream, visitor, door);
+        tokio::task::spawn_local(async move {
+            session.refuse(&problem).await;
+            drop(telling);
+        });
+    }
+
+    /// Clients that are told that their source has enough, over all cores.
+    pub(super) fn telling(&self) -> &AtomicUsize {
+        &self.shared.telling
     }
 
     /// The core's own task: the clock, the sweep, the drain.
@@ -340,15 +376,16 @@ impl Core {
 /// A client inside; counted until it is dropped.
 pub(super) struct Guest {
     core: Rc<Core>,
-    /// Clients that were inside before, over all cores.
-    others: usize,
+    /// Its place among the connections of its source, if those are limited.
+    seat: Option<Box<Seat>>,
 }
 
 impl Guest {
-    fn enter(core: &Rc<Core>) -> Self {
+    /// With how many were inside before, over all cores.
+    fn enter(core: &Rc<Core>) -> (Self, usize) {
         core.sessions.set(core.sessions.get() + 1);
         let others = core.shared.connections.0.fetch_add(1, Ordering::Relaxed);
-        Self { core: Rc::clone(core), others }
+        (Self { core: Rc::clone(core), seat: None }, others)
     }
 
     pub(super) fn core(&self) -> Rc<Core> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
+use super::limiter::Limiter;
 use crate::config::{Frontend, Mode, Network, Redirect, RequestRoute};
 
 /// Where clients come in.
@@ -31,6 +32,8 @@ pub(super) struct Door {
     pub(super) host: String,
     /// The TLS that is spoken, as it is now.
     pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    /// What one source of clients may have, if that is limited.
+    pub(super) limiter: Option<Arc<Limiter>>,
 }
 
 impl Door {
@@ -47,6 +50,7 @@ impl Door {
             accept_proxy: accept_proxy.clone(),
             host: address.to_string(),
             tls: None,
+            limiter: None,
         }
     }
 }

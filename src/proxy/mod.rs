@@ -21,6 +21,7 @@ mod exchange;
 mod h2;
 mod handshake;
 mod leave;
+mod limiter;
 mod pipe;
 mod problem;
 pub mod proxy_header;
@@ -53,8 +54,9 @@ use tokio::time::Instant;
 use self::core::{Parts, Shared};
 use self::door::Door;
 pub use self::handshake::{Tls, ToServers};
+use self::limiter::Limiter;
 use self::stats::Counters;
-pub use self::stats::{Count, Stats};
+pub use self::stats::{Count, OverLimits, Stats};
 use crate::config::{Frontend, Limits};
 use crate::net;
 use crate::pool::Snapshot;
@@ -147,6 +149,7 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut addresses = Vec::new();
     for (frontend, settings) in settings.frontends.iter().enumerate() {
         let mut bound = Vec::new();
+        let limiter = Limiter::new(settings);
         let defer = settings.defer_accept.then_some(SILENCE);
         for address in &settings.bind {
             // Port 0: the first core picks one, the others follow.
@@ -155,7 +158,8 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
                 let listener = net::listen::listen(address, defer)?;
                 address = listener.local_addr()?;
                 let tls = tls.frontends.get(frontend).cloned().flatten();
-                core.push((Door { tls, ..Door::new(frontend, settings, address) }, listener));
+                let limiter = limiter.clone();
+                core.push((Door { tls, limiter, ..Door::new(frontend, settings, address) }, listener));
             }
             bound.push(address);
         }

@@ -1,9 +1,11 @@
 //! Why the proxy itself answers a request, whose fault it is, and what the client gets to read.
 
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::proxy_header;
 use crate::http::Malformed;
+use crate::pool::Over;
 
 /// Who has to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) enum Problem {
     BodyTimeout,
     /// The body is larger than the limit.
     BodyTooLarge,
+    /// The client's source has as much as it may, for so long at least.
+    Enough { over: Over, wait: Duration },
     /// No server of the pool may get requests.
     NoServer,
     /// The limit on connections is reached.
@@ -69,13 +73,14 @@ impl From<proxy_header::Malformed> for Problem {
 }
 
 impl Problem {
-    /// The status (RFC 9110 §15.5 and §15.6).
+    /// The status (RFC 9110 §15.5 and §15.6, RFC 6585 §4).
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Malformed(malformed) => malformed.status(),
             Self::PlainHttp | Self::Header(_) | Self::HeaderCutShort => 400,
             Self::HeadTimeout | Self::BodyTimeout | Self::HeaderTimeout => 408,
             Self::BodyTooLarge => 413,
+            Self::Enough { .. } => 429,
             Self::NoServer | Self::Full | Self::QueueFull | Self::QueueTimeout | Self::Exhausted(_) => 503,
             Self::Unreachable { .. }
             | Self::Unsecured { .. }
@@ -95,7 +100,8 @@ impl Problem {
             | Self::HeaderTimeout
             | Self::HeaderCutShort
             | Self::BodyTimeout
-            | Self::BodyTooLarge => Culprit::Client,
+            | Self::BodyTooLarge
+            | Self::Enough { .. } => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
             Self::NoServer
             | Self::QueueFull
@@ -109,6 +115,20 @@ impl Problem {
         }
     }
 
+    /// Some refusals are about this moment (RFC 9110 §15.6.4, §10.2.3): whoever comes again at once makes it longer.
+    fn retry_after(&self) -> String {
+        let wait = if let Self::Enough { wait, .. } = self {
+            *wait
+        } else if self.status() == 503 {
+            Duration::from_secs(1)
+        } else {
+            return String::new();
+        };
+        // Whole seconds: less would be too early.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        format!("Retry-After: {}\r\n", seconds.max(1))
+    }
+
     /// Appends the whole response. After a client's mistake nobody knows where its next request would begin, so
     /// `persistent` is for the other ones.
     pub(super) fn render(&self, persistent: bool, is_head: bool, out: &mut Vec<u8>) {
@@ -120,7 +140,7 @@ impl Problem {
              {}Connection: {connection}\r\n\r\n",
             reason(status),
             text.len(),
-            if status == 503 { RETRY_AFTER } else { "" },
+            self.retry_after(),
         );
         out.extend_from_slice(head.as_bytes());
         if !is_head {
@@ -129,14 +149,12 @@ impl Problem {
     }
 }
 
-/// Such a refusal is about this moment (RFC 9110 §15.6.4, §10.2.3): whoever comes again at once makes it longer.
-const RETRY_AFTER: &str = "Retry-After: 1\r\n";
-
 fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         408 => "Request Timeout",
         413 => "Content Too Large",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",
@@ -160,6 +178,15 @@ impl fmt::Display for Problem {
             }
             Self::BodyTimeout => f.write_str("the body of the request did not arrive in time"),
             Self::BodyTooLarge => f.write_str("the body of the request is too large"),
+            Self::Enough { over: Over::Connections, .. } => {
+                f.write_str("too many connections from your address")
+            }
+            Self::Enough { over: Over::ConnectionRate, .. } => {
+                f.write_str("connections from your address come too fast")
+            }
+            Self::Enough { over: Over::RequestRate, .. } => {
+                f.write_str("requests from your address come too fast")
+            }
             Self::NoServer => f.write_str("no healthy server"),
             Self::Full => f.write_str("too many connections"),
             Self::QueueFull => f.write_str("every server is busy, and enough requests wait"),

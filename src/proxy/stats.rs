@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::problem::Culprit;
+use crate::pool::Over;
 
 /// What was counted for a server or a frontend since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub struct Count {
     pub by_us: u64,
 }
 
+/// What a frontend refused because its source had enough, by the limit. These are errors by clients as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OverLimits {
+    /// Connections, because of how many there are.
+    pub connections: u64,
+    /// Connections, because of how fast they come.
+    pub connection_rate: u64,
+    /// Requests.
+    pub request_rate: u64,
+}
+
 /// The data plane in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -29,6 +41,8 @@ pub struct Stats {
     pub frontends: Vec<Count>,
     /// Handshakes of TLS that came to nothing, by frontend.
     pub handshakes_failed: Vec<u64>,
+    /// Refused because of their source, by frontend.
+    pub over_limits: Vec<OverLimits>,
     /// Client connections open now.
     pub connections: u64,
 }
@@ -43,6 +57,12 @@ impl Stats {
             stats.handshakes_failed.resize(core.frontends.len(), 0);
             for (sum, counter) in stats.handshakes_failed.iter_mut().zip(&core.frontends) {
                 *sum += counter.handshakes_failed.load(Ordering::Relaxed);
+            }
+            stats.over_limits.resize(core.frontends.len(), OverLimits::default());
+            for (sum, counter) in stats.over_limits.iter_mut().zip(&core.frontends) {
+                sum.connections += counter.over_connections.load(Ordering::Relaxed);
+                sum.connection_rate += counter.over_connection_rate.load(Ordering::Relaxed);
+                sum.request_rate += counter.over_request_rate.load(Ordering::Relaxed);
             }
         }
         stats
@@ -84,11 +104,22 @@ pub(super) struct Counter {
     by_server: AtomicU64,
     by_us: AtomicU64,
     handshakes_failed: AtomicU64,
+    over_connections: AtomicU64,
+    over_connection_rate: AtomicU64,
+    over_request_rate: AtomicU64,
 }
 
 impl Counter {
     pub(super) fn handshake_failed(&self) {
         bump(&self.handshakes_failed);
+    }
+
+    pub(super) fn over_limit(&self, over: Over) {
+        bump(match over {
+            Over::Connections => &self.over_connections,
+            Over::ConnectionRate => &self.over_connection_rate,
+            Over::RequestRate => &self.over_request_rate,
+        });
     }
 
     pub(super) fn request(&self) {

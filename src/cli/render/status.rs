@@ -1,9 +1,9 @@
 //! A status at a glance, for a human at three in the morning: who serves, since when, why, and what is wrong.
 
 use crate::link::{
-    AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, PathState, PathStatus,
-    PeerStatus, ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect, TrackerState,
-    TrackerStatus, VmacStatus,
+    AgentStatus, AlarmStatus, AuthStatus, FrontendReport, HookStatus, LagStatus, OverLimits, PathState,
+    PathStatus, PeerStatus, ProxyStatus, Report, RouteStatus, RouterStatus, Status, TrackerEffect,
+    TrackerState, TrackerStatus, VmacStatus,
 };
 use crate::vrrp::{Priority, Role, Span, Version};
 
@@ -250,13 +250,16 @@ fn frontends(report: &Report, style: Style) -> String {
     let mut head = vec![Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
     let failed = report.frontends.iter().any(|frontend| frontend.handshakes_failed > 0);
     head.extend(failed.then(|| Cell::right("NO HANDSHAKE")));
+    let over = report.frontends.iter().any(|frontend| frontend.over_limits != OverLimits::default());
+    head.extend(over.then(|| Cell::right("OVER LIMITS")));
     let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
     let rows = report.frontends.iter().map(|frontend| {
         let errors = Cell::right(by_fault(frontend));
         let errors = if frontend.errors == 0 { errors } else { errors.ink(Ink::Watch) };
         let handshakes = failed.then(|| Cell::right(frontend.handshakes_failed));
         let row = [Cell::left(&frontend.name), Cell::right(frontend.requests), errors];
-        row.into_iter().chain(handshakes).collect()
+        let over = over.then(|| Cell::right(by_limit(&frontend.over_limits)));
+        row.into_iter().chain(handshakes).chain(over).collect()
     });
     table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
 }
@@ -268,6 +271,17 @@ fn by_fault(frontend: &FrontendReport) -> String {
         0 => "0".to_owned(),
         _ => format!(
             "{errors} ({client_errors} by clients, {server_errors} by servers, {proxy_errors} by the proxy)"
+        ),
+    }
+}
+
+/// What was refused because of its source, with the limit that it was over.
+fn by_limit(over: &OverLimits) -> String {
+    let OverLimits { connections, connection_rate, request_rate } = over;
+    match connections + connection_rate + request_rate {
+        0 => "0".to_owned(),
+        all => format!(
+            "{all} ({connections} by connections, {connection_rate} by connection_rate, {request_rate} by request_rate)"
         ),
     }
 }

@@ -6,6 +6,7 @@ mod blind;
 mod checks;
 mod heartbeat;
 mod identify;
+mod per_source;
 mod placed;
 mod proxy_protocol;
 mod queue;

@@ -16,12 +16,7 @@ use crate::proxy::problem::Problem;
 const LINGER: Duration = Duration::from_secs(2);
 
 impl Session {
-    /// Tells the client that there are too many already. What it sends is not read as a request.
-    pub(in crate::proxy) async fn turn_away(&mut self) {
-        self.refuse(&Problem::Full).await;
-    }
-
-    /// Answers with a problem before anything is read as a request.
+    /// Answers with a problem before anything is read as a request. What the client sends is not read as one.
     pub(in crate::proxy) async fn refuse(&mut self, problem: &Problem) {
         self.wake_by_timer().await;
         self.answer(problem, false, false).await;

@@ -25,6 +25,10 @@ const OWN: usize = 4;
 impl Session {
     /// Asks one server after the other until one answers or none is left.
     pub(super) async fn forward(&mut self, asked: &mut Asked) -> Next {
+        if let Err(problem) = self.core.may_ask(&self.door, self.visitor.peer) {
+            let persistent = asked.persistent && asked.upload.is_taken();
+            return self.answer(&problem, persistent, asked.answering.is_head).await;
+        }
         if let Some((status, location)) = &asked.elsewhere {
             self.core.counters.frontends[self.door.frontend].request();
             let persistent = asked.persistent && asked.upload.is_taken() && !self.core.is_draining();
