@@ -14,6 +14,8 @@ mod bulk;
 mod exchange;
 #[path = "proxy/frames.rs"]
 mod frames;
+#[path = "proxy/gone.rs"]
+mod gone;
 #[path = "proxy/h2_attack.rs"]
 mod h2_attack;
 #[path = "proxy/h2.rs"]

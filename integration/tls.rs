@@ -24,8 +24,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use app::App;
 use paper::{Authority, place};
-use process::World;
+use process::{Vipd, World};
 use rig::{LAST, Proxy, ask, believing, config, connect, pair, run, s_client, site};
 
 fn front(world: &World, nth: u16) -> SocketAddr {
@@ -285,4 +286,44 @@ fn files_that_cannot_be_used_are_said_before_anything_listens() {
     assert!(!fine && said.contains("its key does not belong to the certificate of"), "{said}");
     let (fine, said) = check(&with(&(old, key)));
     assert!(fine && said.contains("its certificate expired on 2021-01-01"), "{said}");
+}
+
+#[test]
+fn a_client_that_leaves_the_queue_is_told_from_one_that_has_only_finished_speaking() {
+    let world = World::new();
+    let authority = Authority::new("root");
+    let ca = believing(&authority.file(world.dir(), "root.pem"));
+    let site_a = authority.sign(&["a.example.com"]).put(world.dir(), "a");
+    let front = front(&world, 0);
+    let app = App::start(&world, "app1");
+    let queue = "queue = { length = 5, timeout = \"1h\" }";
+    let text = site("web", front, &pair(&site_a, ""), app.address, queue);
+    let text = text.replace("name = \"app1\"", "name = \"app1\", max_connections = 1");
+    let vipd = Vipd::start(&world, &config(&text));
+    vipd.report_with("the listeners open", |report| report.listening);
+    let asks = |path: &str| {
+        let mut client = connect(front, &ca, "a.example.com");
+        client.write_all(LAST.replace("/x", path).as_bytes()).expect("it reads");
+        client
+    };
+    let _first = asks("/hold");
+    app.wait_until_holding();
+
+    let leaving = asks("/left");
+    vipd.report_with("one who waits", |report| report.pools[0].queued == 1);
+    drop(leaving);
+    let report = vipd.report_with("nobody who waits", |report| report.pools[0].queued == 0);
+    assert_eq!((report.frontends[0].left, report.frontends[0].errors), (1, 0));
+
+    let mut waiting = asks("/half");
+    vipd.report_with("another one", |report| report.pools[0].queued == 1);
+    waiting.conn.send_close_notify();
+    waiting.flush().expect("it reads");
+    let mut interim = [0; 25];
+    waiting.read_exact(&mut interim).expect("it is asked");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    app.release();
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).expect("it is answered");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("app1"), "{answer}");
 }

@@ -15,7 +15,7 @@ use vipd::config::Limits;
 use crate::rig::*;
 
 /// A client's connection; its frames move on a thread of their own for as long as it lives.
-struct Client {
+pub(crate) struct Client {
     runtime: tokio::runtime::Handle,
     _alive: tokio::sync::oneshot::Sender<()>,
     send: SendRequest<Bytes>,
@@ -23,7 +23,7 @@ struct Client {
 }
 
 impl Client {
-    fn connect(rig: &Rig) -> Self {
+    pub(crate) fn connect(rig: &Rig) -> Self {
         Self::with(rig, &h2::client::Builder::new())
     }
 
@@ -43,7 +43,7 @@ impl Client {
         Self { runtime, _alive: alive, send, connection }
     }
 
-    fn ask(&mut self, request: Request<()>, ends: bool) -> (ResponseFuture, SendStream<Bytes>) {
+    pub(crate) fn ask(&mut self, request: Request<()>, ends: bool) -> (ResponseFuture, SendStream<Bytes>) {
         let Self { runtime, send, .. } = self;
         runtime.block_on(poll_fn(|cx| send.poll_ready(cx))).expect("there is room for a request");
         send.send_request(request, ends).expect("a well-formed request")
@@ -63,7 +63,7 @@ impl Client {
         self.runtime.block_on(rest)
     }
 
-    fn whole(&self, response: ResponseFuture) -> (Response<()>, String) {
+    pub(crate) fn whole(&self, response: ResponseFuture) -> (Response<()>, String) {
         let (head, body) = self.head(response).expect("a response").into_parts();
         let (text, _) = self.body(body).expect("a body");
         (Response::from_parts(head, ()), String::from_utf8(text).expect("text"))
@@ -85,7 +85,7 @@ async fn rest(mut body: RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::
     Ok((text, body.trailers().await?))
 }
 
-fn get(path: &str) -> Request<()> {
+pub(crate) fn get(path: &str) -> Request<()> {
     Request::get(format!("http://a.com{path}")).body(()).expect("a request")
 }
 

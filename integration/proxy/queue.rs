@@ -10,14 +10,20 @@ use vipd::pool::{Load, Queue, Rotation, Rule, Server, ServerId, Snapshot, Turn};
 
 use crate::rig::*;
 
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-struct Limited {
-    rig: Rig,
-    queue: Arc<Queue>,
+pub(crate) struct Limited {
+    pub(crate) rig: Rig,
+    pub(crate) queue: Arc<Queue>,
 }
 
-fn limited(most: u32, length: usize, patience: Duration, front: Frontend, app: &Origin) -> Limited {
+pub(crate) fn limited(
+    most: u32,
+    length: usize,
+    patience: Duration,
+    front: Frontend,
+    app: &Origin,
+) -> Limited {
     let queue = Queue::new(length, patience);
     let load = Load::limited(ServerId(0), most, Arc::clone(&queue));
     let server = Server { load, ..Server::new(ServerId(0), "app1", app.address, 1) };
@@ -26,7 +32,7 @@ fn limited(most: u32, length: usize, patience: Duration, front: Frontend, app: &
 }
 
 impl Limited {
-    fn waits_for(&self, waiting: usize) {
+    pub(crate) fn waits_for(&self, waiting: usize) {
         while self.queue.waiting() != waiting {
             thread::yield_now();
         }
@@ -34,7 +40,7 @@ impl Limited {
 }
 
 /// A server that answers a request with its path when it is told to.
-fn slow() -> (Origin, mpsc::Sender<()>, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn slow() -> (Origin, mpsc::Sender<()>, Arc<Mutex<Vec<String>>>) {
     let (go, told) = mpsc::channel::<()>();
     let (told, seen) = (Mutex::new(told), Arc::new(Mutex::new(Vec::new())));
     let order = Arc::clone(&seen);

@@ -22,6 +22,11 @@ pub(crate) fn plain() -> SocketAddr {
 
 /// The same in TLS.
 pub(crate) fn secure(paper: &Paper) -> SocketAddr {
+    secure_after(Duration::ZERO, paper)
+}
+
+/// The same, and every handshake begins so much later.
+pub(crate) fn secure_after(pause: Duration, paper: &Paper) -> SocketAddr {
     let certificate = CertificateDer::from_pem_slice(paper.certificate.as_bytes()).expect("PEM");
     let key = PrivateKeyDer::from_pem_slice(paper.key.as_bytes()).expect("PEM");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -29,6 +34,7 @@ pub(crate) fn secure(paper: &Paper) -> SocketAddr {
     let builder = builder.expect("versions").with_no_client_auth();
     let config = Arc::new(builder.with_single_cert(vec![certificate], key).expect("a pair"));
     serve(move |stream| {
+        thread::sleep(pause);
         let session = ServerConnection::new(Arc::clone(&config)).expect("a config");
         echo(StreamOwned::new(session, stream));
     })

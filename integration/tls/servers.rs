@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::front;
 use crate::origin;
@@ -59,4 +60,18 @@ fn a_server_must_show_a_certificate_that_is_believed() {
             }
         }
     }
+}
+
+#[test]
+fn a_handshake_may_take_what_is_left_of_the_time_to_connect() {
+    let world = World::new();
+    let paper = Authority::new("root").sign(&["app.example.com"]);
+    let server = origin::secure_after(Duration::from_millis(500), &paper);
+    let text = site("web", front(&world, 0), "", server, "tls = { verify = \"off\" }");
+    let _proxy = Proxy::start(&world, &config(&(text + "[limits]\nconnect_timeout = \"20s\"\n")));
+    let mut stream = TcpStream::connect(front(&world, 0)).expect("it listens");
+    stream.write_all(LAST.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }

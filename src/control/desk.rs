@@ -181,6 +181,7 @@ impl Desk {
                 server_errors: count.by_server,
                 proxy_errors: count.by_us,
                 handshakes_failed,
+                left: stats.left.get(nth).copied().unwrap_or_default(),
                 over_limits: OverLimits {
                     connections: over.connections,
                     connection_rate: over.connection_rate,

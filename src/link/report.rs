@@ -38,6 +38,9 @@ pub struct FrontendReport {
     /// Handshakes of TLS that came to nothing. They are no requests, unless a client that speaks plain was told so.
     #[serde(default)]
     pub handshakes_failed: u64,
+    /// Requests whose client left before they were answered: while they waited, or by HTTP/2 at any time. Nobody's error.
+    #[serde(default)]
+    pub left: u64,
     /// What was refused because its source had enough. A connection counts as one request.
     #[serde(default)]
     pub over_limits: OverLimits,

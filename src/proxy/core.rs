@@ -337,10 +337,15 @@ impl Core {
         fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()))
     }
 
-    /// Counts and logs a request that the proxy refuses itself: by the same fault in both.
+    /// Counts and logs a request that the proxy refuses itself, by the same fault in both, or whose client left.
     pub(super) fn refused(&self, peer: SocketAddr, frontend: usize, problem: &Problem) {
         let culprit = problem.culprit();
-        self.counters.frontends[frontend].refused(culprit);
+        let counter = &self.counters.frontends[frontend];
+        if matches!(problem, Problem::Left) {
+            counter.left();
+        } else {
+            counter.refused(culprit);
+        }
         if self.may_log() {
             tracing::debug!(client = %peer, status = problem.status(), ?culprit, "refused: {problem}");
         }

@@ -26,6 +26,11 @@ impl Ticks {
         Self(ticks)
     }
 
+    /// The rest of it after `spent`.
+    pub(super) const fn after(self, spent: Self) -> Self {
+        Self(self.0.saturating_sub(spent.0))
+    }
+
     pub(super) const fn count(self) -> u64 {
         self.0
     }

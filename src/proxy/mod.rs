@@ -18,6 +18,7 @@ mod core;
 mod deadline;
 mod door;
 mod exchange;
+mod gone;
 mod h2;
 mod handshake;
 mod leave;

@@ -44,6 +44,8 @@ pub(super) enum Problem {
     QueueFull,
     /// No server had a free place in time.
     QueueTimeout,
+    /// The client left while its request waited. Nobody is answered; the status is for the log, as Nginx has it.
+    Left,
     /// We ran out of files, ports or memory.
     Exhausted(io::Error),
     /// No server could be connected to; this is the last one's reason.
@@ -81,6 +83,7 @@ impl Problem {
             Self::HeadTimeout | Self::BodyTimeout | Self::HeaderTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::Enough { .. } => 429,
+            Self::Left => 499,
             Self::NoServer | Self::Full | Self::QueueFull | Self::QueueTimeout | Self::Exhausted(_) => 503,
             Self::Unreachable { .. }
             | Self::Unsecured { .. }
@@ -101,6 +104,7 @@ impl Problem {
             | Self::HeaderCutShort
             | Self::BodyTimeout
             | Self::BodyTooLarge
+            | Self::Left
             | Self::Enough { .. } => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
             Self::NoServer
@@ -187,6 +191,7 @@ impl fmt::Display for Problem {
             Self::Enough { over: Over::RequestRate, .. } => {
                 f.write_str("requests from your address come too fast")
             }
+            Self::Left => f.write_str("the client left before a server had its request"),
             Self::NoServer => f.write_str("no healthy server"),
             Self::Full => f.write_str("too many connections"),
             Self::QueueFull => f.write_str("every server is busy, and enough requests wait"),

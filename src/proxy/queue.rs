@@ -7,22 +7,27 @@ use std::task::Poll;
 use super::choose::{Choice, Pick, Picked};
 use super::core::Core;
 use super::deadline::{Ticks, Timer};
+use super::gone::Patient;
 use super::problem::Problem;
 use crate::pool::{Queue, ServerId, Tried, Woken};
 
 impl Core {
-    /// The next server for the request, waited for when there has to be; `None` when no server is left.
+    /// The next server for the request, waited for when there has to be; `None` when no server is left. A client that
+    /// leaves while it waits gives up its place.
     pub(super) async fn server(
         &self,
         choice: &Choice,
         tried: &Tried,
         timer: &Timer,
+        client: Patient<'_>,
     ) -> Result<Option<Picked>, Problem> {
         match self.pick(choice, tried) {
             Pick::Server(picked) => Ok(Some(picked)),
             Pick::Nobody => Ok(None),
             // What is rare must not make what is not any larger.
-            Pick::Busy { queue, wants } => Box::pin(self.wait(choice, tried, timer, &queue, wants)).await,
+            Pick::Busy { queue, wants } => {
+                Box::pin(client.unless_gone(self.wait(choice, tried, timer, &queue, wants))).await?
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use super::choose::Picked;
 use super::core::Core;
 use super::deadline::Timer;
+use super::gone::Patient;
 use super::handshake;
 use super::problem::Problem;
 use super::stream::Stream;
@@ -25,16 +26,18 @@ pub(super) async fn reach(
     timer: &Timer,
     pool: usize,
     picked: &Picked,
-    client: (&Visitor, &Stream),
+    visitor: &Visitor,
+    client: &mut Patient<'_>,
 ) -> Result<Stream, (Problem, Retry)> {
     let patience = core.limits.idle_timeout.max(core.limits.tunnel_timeout);
     let id = picked.id;
-    let mut connected = upstream::connect(picked.address, timer, core.patience.connect, patience).await;
-    if let (Ok(server), Some(version)) = (&mut connected, picked.send_proxy) {
-        let (visitor, stream) = client;
-        if let Err(error) = upstream::greet(server, &visitor.header(version, stream), timer).await {
-            connected = Err(error);
-        }
+    let connecting =
+        upstream::connect(picked.address, timer, core.patience.connect, patience, client.again());
+    let mut connected = connecting.await.map_err(|gone| (gone.into(), Retry::No))?;
+    if let (Ok(server), Some(version)) = (&mut connected, picked.send_proxy)
+        && let Err(error) = upstream::greet(server, &visitor.header(version, client.stream), timer).await
+    {
+        connected = Err(error);
     }
     let connected = connected.map_err(|error| {
         if is_exhaustion(&error) {

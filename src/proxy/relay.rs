@@ -13,6 +13,7 @@ use super::choose::Picked;
 use super::core::Core;
 use super::deadline::Timer;
 use super::door::Door;
+use super::gone::Patient;
 use super::problem::Problem;
 use super::reach::{Retry, reach};
 use super::stream::Stream;
@@ -24,7 +25,7 @@ use crate::pool::Tried;
 pub(super) async fn serve(core: Rc<Core>, mut client: Stream, visitor: Visitor, door: Rc<Door>) {
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
     // What connecting takes is not kept for as long as the tunnel lives.
-    let (server, _busy) = match Box::pin(connect(&core, &timer, &door, (&visitor, &client))).await {
+    let (server, _busy) = match Box::pin(connect(&core, &timer, &door, &visitor, &mut client)).await {
         Ok(connected) => connected,
         Err(problem) => return refuse(&core, client, visitor.peer, &door, &problem),
     };
@@ -45,14 +46,16 @@ async fn connect(
     core: &Core,
     timer: &Timer,
     door: &Door,
-    client: (&Visitor, &Stream),
+    visitor: &Visitor,
+    stream: &mut Stream,
 ) -> Result<(Stream, Picked), Problem> {
-    let choice = core.choose_blindly(door, client.0.peer);
+    let choice = core.choose_blindly(door, visitor.peer);
+    let mut client = Patient { stream, knows_interim: false };
     let mut tried = Tried::default();
     let mut problem = Problem::NoServer;
-    while let Some(picked) = core.server(&choice, &tried, timer).await? {
+    while let Some(picked) = core.server(&choice, &tried, timer, client.again()).await? {
         let id = picked.id;
-        match reach(core, timer, choice.pool, &picked, client).await {
+        match reach(core, timer, choice.pool, &picked, visitor, &mut client).await {
             Ok(server) => {
                 core.counters.servers[id.0].request();
                 core.counters.frontends[door.frontend].request();

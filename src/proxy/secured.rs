@@ -5,7 +5,7 @@
 //! beginning of its body. An orderly end is said (close_notify) and asked for: a connection that ends without one was
 //! cut off, and reading it fails (RFC 8446 §6.1).
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -13,7 +13,9 @@ use std::task::{Context, Poll, Waker, ready};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
 
+use super::gone::News;
 use super::stream::Stream;
 
 /// A connection that nobody on the way can read along.
@@ -149,6 +151,31 @@ impl Secured {
         self.end();
         ready!(self.poll_out(cx))?;
         self.under.poll_shutdown(cx)
+    }
+
+    /// As [`Stream::poll_news`].
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        loop {
+            match self.tls.reader().fill_buf() {
+                Ok([]) => return Poll::Ready(News::Closed),
+                Ok(_) => return Poll::Ready(News::More),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Closed without a word.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(News::Closed);
+                }
+                Err(_) => return Poll::Ready(News::Broken),
+            }
+            let taken = ready!(self.poll_take(cx));
+            if taken.is_err() || self.tls.process_new_packets().is_err() {
+                return Poll::Ready(News::Broken);
+            }
+        }
+    }
+
+    /// As [`Stream::socket`].
+    pub(super) fn socket(&self) -> Option<&TcpStream> {
+        self.under.socket()
     }
 
     /// As [`Stream::is_quiet`]; what only concerns TLS itself is taken in.

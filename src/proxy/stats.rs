@@ -43,6 +43,8 @@ pub struct Stats {
     pub handshakes_failed: Vec<u64>,
     /// Refused because of their source, by frontend.
     pub over_limits: Vec<OverLimits>,
+    /// Requests whose client left before they were answered, and before a server had them or by HTTP/2, by frontend.
+    pub left: Vec<u64>,
     /// Client connections open now.
     pub connections: u64,
 }
@@ -57,6 +59,10 @@ impl Stats {
             stats.handshakes_failed.resize(core.frontends.len(), 0);
             for (sum, counter) in stats.handshakes_failed.iter_mut().zip(&core.frontends) {
                 *sum += counter.handshakes_failed.load(Ordering::Relaxed);
+            }
+            stats.left.resize(core.frontends.len(), 0);
+            for (sum, counter) in stats.left.iter_mut().zip(&core.frontends) {
+                *sum += counter.left.load(Ordering::Relaxed);
             }
             stats.over_limits.resize(core.frontends.len(), OverLimits::default());
             for (sum, counter) in stats.over_limits.iter_mut().zip(&core.frontends) {
@@ -107,11 +113,16 @@ pub(super) struct Counter {
     over_connections: AtomicU64,
     over_connection_rate: AtomicU64,
     over_request_rate: AtomicU64,
+    left: AtomicU64,
 }
 
 impl Counter {
     pub(super) fn handshake_failed(&self) {
         bump(&self.handshakes_failed);
+    }
+
+    pub(super) fn left(&self) {
+        bump(&self.left);
     }
 
     pub(super) fn over_limit(&self, over: Over) {

@@ -15,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::gone::News;
 use super::h2::Lane;
 use super::secured::Secured;
 use crate::net::splice::Pipe;
@@ -75,6 +76,30 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp.poll_peek(cx, room).map_ok(|_count| ()),
             Self::Lazy(_) | Self::Secured(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Err(lost())),
+        }
+    }
+
+    /// Waits for anything from the other side beyond what was read, and leaves it where it is.
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        if let Self::Secured(tls) = self {
+            return tls.poll_news(cx);
+        }
+        let mut byte = [0];
+        let mut room = ReadBuf::new(&mut byte);
+        match ready!(self.poll_peek(cx, &mut room)) {
+            Ok(()) if room.filled().is_empty() => Poll::Ready(News::Closed),
+            Ok(()) => Poll::Ready(News::More),
+            Err(_) if matches!(self, Self::Lane(_)) => Poll::Ready(News::More),
+            Err(_) => Poll::Ready(News::Broken),
+        }
+    }
+
+    /// The connection that the reactor watches, if it is one.
+    pub(super) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Secured(tls) => tls.socket(),
+            Self::Lazy(_) | Self::Lane(_) | Self::Lost => None,
         }
     }
 

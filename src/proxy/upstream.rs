@@ -11,7 +11,8 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
-use super::deadline::{Ticks, Timer};
+use super::deadline::{TICK, Ticks, Timer};
+use super::gone::{Gone, Patient};
 use super::stream::Stream;
 use crate::pool::ServerId;
 
@@ -99,26 +100,40 @@ impl Upstreams {
     }
 }
 
-/// Connects within `limit`; `TimedOut` when it takes longer. The kernel gives up on what is not acknowledged for as long
-/// as `patience`.
+/// Until a connection takes so long that its client is watched: to watch it costs more than most connections.
+const SOON: Ticks = Ticks::new(TICK);
+
+/// Connects within `limit`, unless the client leaves; `TimedOut` when it takes longer. The kernel gives up on what is not
+/// acknowledged for as long as `patience`.
 pub(super) async fn connect(
     address: SocketAddr,
     timer: &Timer,
     limit: Ticks,
     patience: Duration,
-) -> io::Result<Stream> {
-    timer.set(limit);
+    client: Patient<'_>,
+) -> Result<io::Result<Stream>, Gone> {
     let mut connecting = pin!(TcpStream::connect(address));
-    let connected = poll_fn(|cx| {
-        let connected = connecting.as_mut().poll(cx);
-        if connected.is_pending() && timer.expired() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        connected
-    });
-    let stream = connected.await?;
-    prepare(&stream, patience)?;
-    Ok(Stream::Plain(stream))
+    let mut within = async |limit| {
+        timer.set(limit);
+        let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Pending if timer.expired() => Poll::Ready(None),
+            connected @ (Poll::Ready(_) | Poll::Pending) => connected.map(Some),
+        });
+        connected.await
+    };
+    let mut connected = within(limit.min(SOON)).await;
+    if connected.is_some() {
+        // For what else has to be done in this time.
+        timer.set(limit);
+    } else if limit > SOON {
+        // What is rare must not make what is not any larger.
+        connected = Box::pin(client.unless_gone(within(limit.after(SOON)))).await?;
+    }
+    let connected = connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+    Ok(connected.and_then(|stream| {
+        prepare(&stream, patience)?;
+        Ok(Stream::Plain(stream))
+    }))
 }
 
 /// Says `header` before all else, within what is left of the time to connect.

@@ -250,6 +250,8 @@ fn frontends(report: &Report, style: Style) -> String {
     let mut head = vec![Cell::left("FRONTEND"), Cell::right("REQUESTS"), Cell::right("OWN ERRORS")];
     let failed = report.frontends.iter().any(|frontend| frontend.handshakes_failed > 0);
     head.extend(failed.then(|| Cell::right("NO HANDSHAKE")));
+    let left = report.frontends.iter().any(|frontend| frontend.left > 0);
+    head.extend(left.then(|| Cell::right("LEFT")));
     let over = report.frontends.iter().any(|frontend| frontend.over_limits != OverLimits::default());
     head.extend(over.then(|| Cell::right("OVER LIMITS")));
     let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
@@ -259,7 +261,8 @@ fn frontends(report: &Report, style: Style) -> String {
         let handshakes = failed.then(|| Cell::right(frontend.handshakes_failed));
         let row = [Cell::left(&frontend.name), Cell::right(frontend.requests), errors];
         let over = over.then(|| Cell::right(by_limit(&frontend.over_limits)));
-        row.into_iter().chain(handshakes).chain(over).collect()
+        let left = left.then(|| Cell::right(frontend.left));
+        row.into_iter().chain(handshakes).chain(left).chain(over).collect()
     });
     table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
 }

@@ -129,6 +129,7 @@ fn troubled() -> Status {
     status.refused = vec![("wrong TTL".to_owned(), 3), ("bad checksum".to_owned(), 120)];
     if let Some(report) = status.proxy.as_mut().and_then(|proxy| proxy.report.as_mut()) {
         report.frontends[0].handshakes_failed = 12;
+        report.frontends[0].left = 5;
         report.frontends[0].over_limits = OverLimits { connections: 3, connection_rate: 0, request_rate: 40 };
     }
     let router = &mut status.routers[0];
@@ -214,8 +215,8 @@ proxy  serving  pid 4250
   since    2026-11-17 15:58:56 UTC (3 d)
   died     2 times since the agent was started
   clients  17 connected
-  FRONTEND  REQUESTS  OWN ERRORS  NO HANDSHAKE                                                      OVER LIMITS
-  web          82304           0            12  43 (3 by connections, 0 by connection_rate, 40 by request_rate)
+  FRONTEND  REQUESTS  OWN ERRORS  NO HANDSHAKE  LEFT                                                      OVER LIMITS
+  web          82304           0            12     5  43 (3 by connections, 0 by connection_rate, 40 by request_rate)
 
 pool app  0 of 3 servers healthy
   every request gets 503: app1, app3: connection refused; app2: HTTP 500 in 2 ms

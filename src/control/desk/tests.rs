@@ -262,13 +262,21 @@ fn counters_reach_the_report_by_identity_and_order() {
     let frontends = vec![count(50), count(60)];
     let one = proxy::OverLimits { connections: 1, connection_rate: 2, request_rate: 3 };
     let over_limits = vec![proxy::OverLimits::default(), one];
-    let stats = Stats { servers, frontends, handshakes_failed: vec![0, 7], connections: 9, over_limits };
+    let stats = Stats {
+        servers,
+        frontends,
+        handshakes_failed: vec![0, 7],
+        connections: 9,
+        over_limits,
+        left: vec![8],
+    };
     let report = bench.desk.report(NOW, &stats);
     assert_eq!(report.connections, 9);
     assert_eq!((report.pools[0].servers[2].requests, report.pools[0].servers[2].errors), (300, 30));
     assert_eq!(report.pools[1].servers[0].requests, 400);
     assert_eq!((report.frontends[1].name.as_str(), report.frontends[1].requests), ("files", 60));
     assert_eq!((report.frontends[0].handshakes_failed, report.frontends[1].handshakes_failed), (0, 7));
+    assert_eq!((report.frontends[0].left, report.frontends[1].left), (8, 0));
     assert_eq!(report.frontends[0].over_limits, OverLimits::default());
     let expected = OverLimits { connections: 1, connection_rate: 2, request_rate: 3 };
     assert_eq!(report.frontends[1].over_limits, expected);

@@ -156,7 +156,7 @@ impl Client {
                 let session =
                     Session::of_stream(Rc::clone(core), stream, self.visitor.clone(), address, door);
                 self.life.begin();
-                tokio::task::spawn_local(run(Rc::clone(&self.life), lane, session));
+                tokio::task::spawn_local(run(Rc::clone(&self.life), lane, session, self.door.frontend));
             }
             Err((mut respond, reason)) => {
                 let counter = &core.counters.frontends[self.door.frontend];
@@ -169,9 +169,13 @@ impl Client {
 }
 
 /// Serves one stream for as long as the client wants it.
-async fn run(life: Rc<Life>, lane: Lane, mut session: Session) {
+async fn run(life: Rc<Life>, lane: Lane, mut session: Session, frontend: usize) {
     let mut serving = pin!(session.once());
     poll_fn(|cx| if serving.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { lane.poll_gone(cx) })
         .await;
-    life.end(lane.outcome());
+    let outcome = lane.outcome();
+    if outcome == Outcome::TakenBack && !lane.is_answered() {
+        life.core.counters.frontends[frontend].left();
+    }
+    life.end(outcome);
 }

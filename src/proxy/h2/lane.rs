@@ -143,6 +143,11 @@ impl Lane {
         self.0.borrow_mut().down.poll_gone(cx)
     }
 
+    /// Whether a response has begun, interim ones apart.
+    pub(super) fn is_answered(&self) -> bool {
+        !matches!(self.0.borrow().down.expects, Expects::Head)
+    }
+
     /// How it ended. With the last clone the stream ends behind what was written: a request that is not read to its end
     /// by RST_STREAM with NO_ERROR (RFC 9113 §8.1), a response that is not whole by RST_STREAM with CANCEL. To reset it
     /// by ourselves would take from the client what waits to be sent.

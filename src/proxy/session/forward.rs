@@ -9,6 +9,7 @@ use crate::pool::{ServerId, Tried};
 use crate::proxy::buffer::Buffer;
 use crate::proxy::choose::Picked;
 use crate::proxy::exchange::{Client, Ended, Exchange, Failure, Server};
+use crate::proxy::gone::Patient;
 use crate::proxy::problem::{Culprit, Problem};
 use crate::proxy::reach::{Retry, reach};
 use crate::proxy::redirect;
@@ -39,7 +40,9 @@ impl Session {
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
         loop {
-            let picked = match self.core.server(&asked.choice, &tried, &self.timer).await {
+            let client =
+                Patient { stream: &mut self.stream, knows_interim: asked.version == Version::Http11 };
+            let picked = match self.core.server(&asked.choice, &tried, &self.timer, client).await {
                 Ok(Some(picked)) => picked,
                 Ok(None) => break,
                 Err(failed) => {
@@ -61,6 +64,10 @@ impl Session {
                 }
             }
         }
+        if matches!(problem, Problem::Left) {
+            self.core.refused(self.visitor.peer, self.door.frontend, &problem);
+            return Next::Abort;
+        }
         // The connection can go on only when the request's end is known to be behind us.
         let persistent = asked.persistent && asked.upload.is_taken() && problem.culprit() != Culprit::Client;
         self.answer(&problem, persistent, asked.answering.is_head).await
@@ -75,8 +82,10 @@ impl Session {
             let mut stream = match pooled.take() {
                 Some(stream) => stream,
                 None => {
-                    let client = (&self.visitor, &self.stream);
-                    reach(&self.core, &self.timer, asked.choice.pool, picked, client).await?
+                    let knows_interim = asked.version == Version::Http11;
+                    let mut client = Patient { stream: &mut self.stream, knows_interim };
+                    reach(&self.core, &self.timer, asked.choice.pool, picked, &self.visitor, &mut client)
+                        .await?
                 }
             };
             let ended = self.exchange(&mut stream, picked, asked).await;
