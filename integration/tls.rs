@@ -6,6 +6,9 @@
 mod app;
 #[path = "control/http.rs"]
 mod http;
+#[expect(dead_code, reason = "shared with the tests of exhaustion")]
+#[path = "control/logged.rs"]
+mod logged;
 #[path = "tls/origin.rs"]
 mod origin;
 #[path = "tls/paper.rs"]

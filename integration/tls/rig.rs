@@ -1,20 +1,18 @@
 //! A `vipd proxy` that speaks TLS, what it says in its log, and clients of several makes.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::process::{Vipd, World};
+pub(crate) use crate::logged::Proxy;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -54,60 +52,6 @@ pub(crate) fn site(name: &str, bind: SocketAddr, tls: &str, server: SocketAddr, 
 pub(crate) fn pair((certificate, key): &(std::path::PathBuf, std::path::PathBuf), more: &str) -> String {
     let (certificate, key) = (certificate.display(), key.display());
     format!("tls = {{ certificate = \"{certificate}\", key = \"{key}\"{more} }}")
-}
-
-/// A running proxy and its log; killed when dropped.
-pub(crate) struct Proxy {
-    child: Child,
-    log: Receiver<String>,
-}
-
-impl Proxy {
-    /// One that listens.
-    pub(crate) fn start(world: &World, config: &str) -> Self {
-        let proxy = Self::spawn(world, config);
-        proxy.says("the proxy listens");
-        proxy
-    }
-
-    pub(crate) fn spawn(world: &World, config: &str) -> Self {
-        let mut command = Vipd::command(world);
-        let mut child =
-            command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary was built");
-        let mut stdin = child.stdin.take().expect("it is piped");
-        stdin.write_all(config.as_bytes()).expect("it reads its config");
-        let (say, log) = channel();
-        let stderr = child.stderr.take().expect("it is piped");
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                eprintln!("{line}");
-                // Nobody listens any more: the pipe is read on all the same.
-                let _ = say.send(line);
-            }
-        });
-        Self { child, log }
-    }
-
-    /// Waits until it logs `text`; the line.
-    pub(crate) fn says(&self, text: &str) -> String {
-        loop {
-            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never says: {text}"));
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().expect("it was started").code()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What a program of Debian's says, on either stream, given `input`; and whether it was content.
