@@ -1,0 +1,228 @@
+//! A proxy that runs out of files, and one that runs out of local ports, for real: it has said so before, what it has in
+//! hand goes on, it does not spin, and everybody is served again when there is room.
+//!
+//! The servers are not checked: what becomes of health checks without files is another story.
+
+#[expect(dead_code, reason = "shared with the tests of the proxy process")]
+#[path = "control/app.rs"]
+mod app;
+#[path = "control/http.rs"]
+mod http;
+#[expect(dead_code, reason = "shared with the tests of TLS")]
+#[path = "control/logged.rs"]
+mod logged;
+#[expect(dead_code, reason = "shared with the tests of the proxy process")]
+#[path = "control/process.rs"]
+mod process;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use socket2::{Domain, Socket, Type};
+use tokio::time::Instant;
+use vipd::lab::Netns;
+
+use app::App;
+use logged::Proxy;
+use process::{Vipd, World};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config(world: &World, app: &App) -> String {
+    let (front, server) = (world.front(), app.address);
+    format!(
+        r#"
+        node = [{{ name = "lb1", address = "10.77.0.1", priority = 200 }}]
+        vrrp = [{{ name = "web", interface = "lo", vrid = 51, addresses = ["10.77.0.100/24"] }}]
+        proxy = {{ threads = 2, user = "nobody" }}
+        [[frontend]]
+        name = "web"
+        bind = ["{front}"]
+        pool = "app"
+        defer_accept = false
+        [[pool]]
+        name = "app"
+        passive = "off"
+        server = [{{ name = "app1", address = "{server}" }}]
+        "#
+    )
+}
+
+/// A client; each has an address of its own, and so ports of its own.
+struct Client(TcpStream);
+
+impl Client {
+    fn connect(world: &World, nth: u16) -> Self {
+        let [high, low] = nth.to_be_bytes();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("sockets");
+        let own = Ipv4Addr::new(127, 90, high, low);
+        // Without this the port is chosen before it is known to whom (ip(7)), and is lost to all who connect from
+        // whatever address. The proxy never binds what it connects.
+        setsockopt(&socket, IpBindAddressNoPort, &true).expect("Linux");
+        socket.bind(&SocketAddr::from((own, 0)).into()).expect("all of 127.0.0.0/8 is here");
+        socket.connect(&world.front().into()).expect("the kernel takes it");
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+        Self(stream)
+    }
+
+    fn ask(&mut self, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        self.0.write_all(request.as_bytes()).expect("it is open");
+    }
+
+    fn answer(&mut self) -> String {
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).expect("an answer in time");
+        answer
+    }
+}
+
+/// Waits for something that has no other way to tell.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "never: {what}");
+        thread::yield_now();
+    }
+}
+
+fn open_files(proxy: &Proxy) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", proxy.pid())).map_or(0, Iterator::count)
+}
+
+/// CPU time of the proxy so far (proc_pid_stat(5)); a tick is 10 ms.
+fn cpu(proxy: &Proxy) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", proxy.pid())).expect("it runs");
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// A busy loop would take a whole processor.
+fn does_not_spin(proxy: &Proxy) {
+    let (before, begun) = (cpu(proxy), Instant::now());
+    thread::sleep(Duration::from_secs(1));
+    let (used, passed) = (cpu(proxy) - before, begun.elapsed());
+    assert!(used < passed / 3, "{used:?} of {passed:?}");
+    println!("at the limit: {used:?} of {passed:?}");
+}
+
+#[test]
+fn files() {
+    const FILES: usize = 200;
+    let world = World::new();
+    let app = App::start(&world, "app1");
+    let (vipd, mut few) = (Vipd::command(&world), Command::new("prlimit"));
+    few.arg(format!("--nofile={FILES}:{FILES}")).arg(vipd.get_program()).args(vipd.get_args());
+    let proxy = Proxy::spawn_by(few, &config(&world, &app));
+    let line = proxy.says("open files are allowed");
+    assert!(line.contains("WARN 200 open files are allowed"), "{line}");
+    proxy.says("the proxy listens");
+
+    let mut held = Client::connect(&world, 0);
+    held.ask("/hold");
+    app.wait_until_holding();
+    // Others come and stay.
+    let mut nth = 1;
+    let mut idle = Vec::new();
+    while open_files(&proxy) < FILES * 85 / 100 {
+        let before = open_files(&proxy);
+        idle.push(Client::connect(&world, nth));
+        nth += 1;
+        until("it is let in", || open_files(&proxy) > before);
+    }
+    let line = proxy.says("open files are in use");
+    assert!(line.contains("WARN") && line.contains("of 200"), "{line}");
+    assert!(open_files(&proxy) < FILES, "before it happens");
+
+    // Twice as many as there is room for: the rest waits at the door.
+    idle.extend((0..FILES as u16).map(|more| Client::connect(&world, nth + more)));
+    // What it has inherited may have numbers beyond the limit.
+    until("no file is left", || open_files(&proxy) >= FILES);
+    does_not_spin(&proxy);
+    // One who is inside and for whom there is no connection to a server.
+    let mut refused = idle.remove(0);
+    refused.ask("/");
+    let answer = refused.answer();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 1\r\n"), "{answer}");
+    assert!(answer.contains("ran out of resources"), "{answer}");
+    // And one whose request is on its way.
+    app.release();
+    let answer = held.answer();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("app1"), "{answer}");
+
+    // Those at the door are let in when the others leave, and the last of them has its answer.
+    let mut last = idle.pop().expect("there are many");
+    last.ask("/");
+    drop(idle);
+    assert!(last.answer().starts_with("HTTP/1.1 200 "));
+    for _ in 0..20 {
+        assert_eq!(world.get("/"), Some((200, "app1".into())));
+    }
+    drop(last);
+    until("all files are closed", || open_files(&proxy) < FILES / 2);
+}
+
+#[test]
+fn ports() {
+    const PORTS: u16 = 20;
+    let network = Netns::create().expect("namespaces");
+    let inside = || {
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("iproute2");
+        assert!(up.success());
+        let world = World::new();
+        let app = App::start(&world, "app1");
+        let range = format!("41000 {}", 41000 + PORTS - 1);
+        fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).expect("a namespace of our own");
+        let proxy = Proxy::start(&world, &config(&world, &app));
+
+        let mut clients: Vec<_> = (0..PORTS * 85 / 100).map(|nth| Client::connect(&world, nth)).collect();
+        clients.iter_mut().for_each(|client| client.ask("/hold"));
+        let line = proxy.says("local ports are in use");
+        assert!(line.contains("WARN") && line.contains("of 20") && line.contains("app1"), "{line}");
+
+        // Twice as many as there are ports: each beyond them is told so.
+        let mut more: Vec<_> = (100..100 + 2 * PORTS).map(|nth| Client::connect(&world, nth)).collect();
+        more.iter_mut().for_each(|client| client.ask("/hold"));
+        let beyond = usize::from(2 * PORTS - (PORTS - PORTS * 85 / 100));
+        let mut refused = 0;
+        for client in &mut more {
+            client.0.set_nonblocking(true).expect("it is a socket");
+        }
+        until("all but those with a port are answered", || {
+            more.retain_mut(|client| {
+                let mut first = [0; 12];
+                match client.0.peek(&mut first) {
+                    Ok(12) => {
+                        assert_eq!(&first, b"HTTP/1.1 503");
+                        refused += 1;
+                        false
+                    }
+                    Ok(_) | Err(_) => true,
+                }
+            });
+            refused >= beyond
+        });
+        assert_eq!(refused, beyond);
+        does_not_spin(&proxy);
+        app.release();
+        for mut client in clients.into_iter().chain(more) {
+            client.0.set_nonblocking(false).expect("it is a socket");
+            let answer = client.answer();
+            assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("app1"), "{answer}");
+        }
+        for nth in 200..240 {
+            let mut client = Client::connect(&world, nth);
+            client.ask("/");
+            assert!(client.answer().starts_with("HTTP/1.1 200 "));
+        }
+    };
+    network.run(inside).expect("a namespace");
+}
