@@ -2,13 +2,15 @@
 
 use std::ffi::CString;
 use std::fmt::Display;
-use std::fs::{Metadata, OpenOptions};
-use std::io::{Error, ErrorKind, Read, Result};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::io::Result;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::unistd::{User, getgrouplist};
 use rustix::process::geteuid;
+
+use super::text_file;
 
 /// More than 255 keys of 64 bytes with a comment each.
 const LONGEST: u64 = 64 << 10;
@@ -71,26 +73,7 @@ pub fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`read`].
 pub fn read_within(path: &Path, circle: &Circle, longest: u64) -> Result<String> {
-    let shown = path.display();
-    let refuse = |why: String| Error::new(ErrorKind::InvalidData, format!("{shown} {why}"));
-    let unread = |error: Error| Error::new(error.kind(), format!("{shown} cannot be read: {error}"));
-    // A FIFO would keep us waiting for a writer.
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = opened.map_err(unread)?;
-    // Asked of what is open, so that nobody exchanges it in between.
-    let metadata = file.metadata().map_err(unread)?;
-    if !metadata.is_file() {
-        return Err(refuse("is not a file".to_owned()));
-    }
-    if let Some(why) = circle.objection(&metadata, &shown) {
-        return Err(refuse(why));
-    }
-    let mut text = Vec::new();
-    file.take(longest + 1).read_to_end(&mut text).map_err(unread)?;
-    if text.len() as u64 > longest {
-        return Err(refuse(format!("is longer than {longest} bytes: is it the right file?")));
-    }
-    String::from_utf8(text).map_err(|_| refuse("is not text: is it the right file?".to_owned()))
+    text_file::read_unless(path, longest, |file| circle.objection(file, &path.display()))
 }
 
 #[cfg(test)]
