@@ -351,6 +351,30 @@ fn handover_says_what_was_done_or_why_not() {
 }
 
 #[test]
+fn a_maintenance_page_is_checked_and_named_where_the_config_names_it() {
+    let place = Place::new("page");
+    let page = place.file("sorry.html", "<h1>sorry</h1>");
+    let path = page.to_str().expect("the path of a test is text");
+    let front = format!("pool = \"web\"\nmaintenance = {{ page = {path:?} }}");
+    let text = LAB.replace("\"eth0\"", "\"lo\"").replacen("pool = \"web\"", &front, 1);
+    let config = place.file("vipd.toml", &text).display().to_string();
+    let check = || vipd(&["check", "--config", &config, "--node", "lb1"]);
+    assert_exit(&check(), 0);
+    let says = |expected: &str| {
+        let output = check();
+        assert_exit(&output, 78);
+        let said = words(&output.stderr);
+        assert!(said.contains(expected) && said.contains("maintenance = {"), "{said}");
+    };
+    std::fs::write(&page, vec![b'x'; (256 << 10) + 1]).expect("our own file");
+    says("is longer than 262144 bytes");
+    std::fs::write(&page, b"\xff\xfe").expect("our own file");
+    says("is not text");
+    std::fs::remove_file(&page).expect("our own file");
+    says("cannot be read: No such file");
+}
+
+#[test]
 fn a_command_that_the_agent_forbids_is_77() {
     let place = Place::new("not-root");
     let running = agent(&place, 1, |_| vec![Reply::Forbidden { why: "only root may do that".to_owned() }]);

@@ -28,6 +28,8 @@ mod leave;
 mod life;
 #[path = "proxy/limit.rs"]
 mod limit;
+#[path = "proxy/maintenance.rs"]
+mod maintenance;
 #[path = "peer.rs"]
 mod peer;
 #[path = "proxy/per_source.rs"]

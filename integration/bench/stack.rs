@@ -311,6 +311,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     };
     let settings = Settings {
         frontends: vec![web.clone(), web],
+        pages: Vec::new(),
         limits: Limits { connections: 12_000, ..Limits::default() },
         threads: env::var(AS_THREADS).ok().and_then(|count| count.parse().ok()).unwrap_or(1),
         servers: count,

@@ -74,7 +74,8 @@ impl Bed {
             ..Frontend::default()
         };
         let limits = Limits { connections: 100, ..Limits::default() };
-        let settings = Settings { frontends: vec![frontend], limits, threads: 1, servers: 1 };
+        let settings =
+            Settings { frontends: vec![frontend], pages: Vec::new(), limits, threads: 1, servers: 1 };
         let proxy = proxy::start(settings, Arc::new(ArcSwap::from_pointee(pools))).expect("it starts");
         Self { address: proxy.addresses()[0][0], proxy, origin }
     }

@@ -69,7 +69,7 @@ impl Client {
         (Response::from_parts(head, ()), String::from_utf8(text).expect("text"))
     }
 
-    fn get(&mut self, path: &str) -> (Response<()>, String) {
+    pub(crate) fn get(&mut self, path: &str) -> (Response<()>, String) {
         let (response, _) = self.ask(get(path), true);
         self.whole(response)
     }

@@ -157,7 +157,8 @@ fn a_port_in_use_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound");
     let frontend = Frontend { name: "web".into(), bind: vec![address], pool: Some(0), ..Frontend::default() };
-    let settings = Settings { frontends: vec![frontend], limits: limits(), threads: 2, servers: 0 };
+    let settings =
+        Settings { frontends: vec![frontend], pages: Vec::new(), limits: limits(), threads: 2, servers: 0 };
     let pools = Arc::new(ArcSwap::from_pointee(snapshot(&[])));
     let error = proxy::start(settings, pools).expect_err("the port is taken").to_string();
     assert!(error.contains(&address.to_string()), "{error}");
@@ -168,7 +169,8 @@ fn an_address_of_another_node_can_be_listened_on() {
     let loopback = std::net::Ipv6Addr::LOCALHOST;
     let bind = vec![([192, 0, 2, 1], 0).into(), ([127, 0, 0, 1], 0).into(), (loopback, 0).into()];
     let frontend = Frontend { name: "web".into(), bind, pool: Some(0), ..Frontend::default() };
-    let settings = Settings { frontends: vec![frontend], limits: limits(), threads: 1, servers: 0 };
+    let settings =
+        Settings { frontends: vec![frontend], pages: Vec::new(), limits: limits(), threads: 1, servers: 0 };
     let pools = Arc::new(ArcSwap::from_pointee(snapshot(&[])));
     let proxy = proxy::start(settings, pools).expect("free bind");
     assert_eq!(proxy.addresses()[0].len(), 3);

@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 use vipd::config::{Frontend, Limits, Mode};
 use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
-use vipd::proxy::{self, Count, Proxy, Settings};
+use vipd::proxy::{self, Count, Page, Proxy, Settings};
 
 /// What a test waits at most for bytes that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,10 +73,22 @@ pub(crate) fn web() -> Frontend {
 }
 
 pub(crate) fn rig_of(snapshot: Snapshot, frontend: Frontend, limits: Limits, threads: usize) -> Rig {
+    rig_showing(None, snapshot, frontend, limits, threads)
+}
+
+/// One whose frontend has a maintenance page.
+pub(crate) fn rig_showing(
+    page: Option<Page>,
+    snapshot: Snapshot,
+    frontend: Frontend,
+    limits: Limits,
+    threads: usize,
+) -> Rig {
+    let pages = vec![page.map(Arc::new)];
     let ids = snapshot.pools().iter().flat_map(|pool| pool.servers()).map(|server| server.id.0 + 1);
     let servers = ids.max().unwrap_or(0);
     let pools = Arc::new(ArcSwap::from_pointee(snapshot));
-    let settings = Settings { frontends: vec![frontend], limits, threads, servers };
+    let settings = Settings { frontends: vec![frontend], pages, limits, threads, servers };
     let proxy = proxy::start(settings, Arc::clone(&pools)).expect("loopback can be listened on");
     Rig { address: proxy.addresses()[0][0], proxy, pools }
 }

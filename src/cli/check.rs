@@ -12,6 +12,7 @@ use super::args::{CheckOptions, Global};
 use super::exit::{Exit, Failure};
 use super::keys;
 use super::machine;
+use super::pages;
 use super::render::problem::report;
 use super::setup;
 use super::terminal::{Style, say};
@@ -22,16 +23,18 @@ pub(crate) fn check(global: &Global, options: &CheckOptions) -> Result<(), Failu
     let (file_name, text) = setup::read(global)?;
     let (config, mut problems, outline, files) = match config::parse(&file_name, &text) {
         Ok(parsed) => {
-            (Some(parsed.config), parsed.warnings, parsed.outline, (parsed.key_files, parsed.tls_files))
+            let config::Parsed { config, warnings, outline, key_files, tls_files, pages } = parsed;
+            (Some(config), warnings, outline, (key_files, tls_files, pages))
         }
         Err(errors) => (None, errors.problems, *errors.outline, Default::default()),
     };
-    let (key_files, tls_files) = files;
+    let (key_files, tls_files, pages) = files;
     let identified = machine::identify(&outline, global);
     if identified.is_ok() {
         problems.extend(missing_interfaces(&outline, &machine::interfaces()));
         problems.extend(config.iter().flat_map(|config| keys::problems(config, &key_files)));
         problems.extend(config.iter().flat_map(|config| tls_files::problems(config, &tls_files)));
+        problems.extend(pages::problems(&pages));
         problems.extend(unfit_programs(&outline));
         problems.extend(config.iter().flat_map(|config| settings_in_the_way(config, &outline)));
         problems.sort_by_key(|problem| problem.place.start);

@@ -14,6 +14,7 @@ mod keys;
 mod lab;
 mod logs;
 mod machine;
+mod pages;
 mod proxy;
 mod release;
 mod render;

@@ -32,7 +32,8 @@ fn look(file: &TlsFile, place: &Range<usize>, circle: &Circle) -> Vec<Problem> {
     }
 }
 
-fn unread(error: &Error, place: &Range<usize>) -> Problem {
+/// A file that could not be read; only a warning when root may read it.
+pub(crate) fn unread(error: &Error, place: &Range<usize>) -> Problem {
     if error.kind() != ErrorKind::PermissionDenied {
         return Problem::new(Severity::Error, place.clone(), error.to_string());
     }

@@ -6,17 +6,18 @@ use super::balance::{Balance, HashKey};
 use super::pools::Pool;
 use super::problem::Problems;
 use super::raw::{File, Frontend};
+use super::resolve::index_of;
 use super::valid::Mode;
 
 /// Records pools that choose by requests behind frontends that see none.
 pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     for frontend in file.frontends.iter().filter(|frontend| frontend.mode == Some(Mode::Tcp)) {
-        let Some(Some(named)) = &frontend.pool else { continue };
-        let is_meant =
-            |pool: &&Pool| pool.name.as_ref().is_some_and(|name| name.get_ref() == named.get_ref());
-        let Some(pool) = file.pools.iter().find(is_meant) else { continue };
-        for (place, what) in in_vain(pool) {
-            object(place, what, frontend, problems);
+        let names =
+            [&frontend.pool, &frontend.sorry_pool].into_iter().filter_map(|name| name.as_ref()?.as_ref());
+        for pool in names.filter_map(|name| file.pools.get(index_of(file, name.get_ref())?)) {
+            for (place, what) in in_vain(pool) {
+                object(place, what, frontend, problems);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::vrrp::Priority;
 use super::auth;
 use super::balance;
 use super::heartbeat;
+use super::maintenance;
 use super::per_source;
 use super::placed;
 use super::pools::Pool;
@@ -37,6 +38,7 @@ pub(super) fn lint(file: &File, problems: &mut Problems<'_>) {
     equal_priorities(file, problems);
     unreachable_binds(file, problems);
     request_route::lint(file, problems);
+    maintenance::lint(file, problems);
     per_source::lint(file, problems);
     for pool in &file.pools {
         unused(file, pool, problems);
@@ -108,7 +110,9 @@ fn unreachable_binds(file: &File, problems: &mut Problems<'_>) {
 fn unused(file: &File, pool: &Pool, problems: &mut Problems<'_>) {
     let Some(name) = &pool.name else { return };
     let mut used = file.frontends.iter().flat_map(request_route::pools);
-    if !used.any(|pool| pool.get_ref() == name.get_ref()) {
+    let mut stands_in = file.frontends.iter().filter_map(maintenance::sorry_pool);
+    let is_it = |pool: &Spanned<String>| pool.get_ref() == name.get_ref();
+    if !used.any(is_it) && !stands_in.any(is_it) {
         problems
             .warning(name.span(), format!("no frontend uses the pool `{}`", name.get_ref()))
             .help(format!("add a [[frontend]] with pool = \"{}\", or remove the pool", name.get_ref()));

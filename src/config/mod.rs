@@ -15,6 +15,7 @@ mod checks;
 mod heartbeat;
 mod identify;
 mod lint;
+mod maintenance;
 mod nearest;
 mod passive;
 mod per_source;
@@ -45,6 +46,7 @@ pub use balance::{Balance, HashKey};
 pub use checks::{Check, CheckKind, HttpCheck, Method, PostgresCheck, RedisCheck, Role};
 pub use heartbeat::Heartbeat;
 pub use identify::{Clues, Unidentified};
+pub use maintenance::Maintenance;
 pub use nearest::nearest;
 pub use passive::Passive;
 pub use per_source::PerSource;
@@ -83,8 +85,9 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Errors> {
     if problems.none() {
         lint::lint(&file, &mut problems);
         let (key_files, tls_files) = (file.key_files(), file.tls_files());
+        let pages = maintenance::pages(&file.frontends);
         if let Some(config) = resolve::config(file) {
-            return Ok(Parsed { config, warnings: problems.finish(), outline, key_files, tls_files });
+            return Ok(Parsed { config, warnings: problems.finish(), outline, key_files, tls_files, pages });
         }
     }
     let (file_name, text) = (file_name.to_owned(), text.to_owned());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::tls::TlsFile;
 use super::track::Command;
@@ -72,6 +73,8 @@ pub struct Parsed {
     pub key_files: Vec<Range<usize>>,
     /// The files of TLS, and where each is named.
     pub tls_files: Vec<(TlsFile, Range<usize>)>,
+    /// The maintenance pages, and where each is named.
+    pub pages: Vec<(PathBuf, Range<usize>)>,
 }
 
 /// What a file says about machines, as far as it could be read, for whoever compares it with a real one.

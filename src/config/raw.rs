@@ -15,6 +15,7 @@ use crate::vrrp::{Centis, Preempt, Priority, Span, Version, Vrid};
 use super::address;
 use super::auth::{self, Auth};
 use super::heartbeat::{self, Heartbeat};
+use super::maintenance;
 use super::per_source;
 use super::placed::{self, Addresses};
 use super::pools::{self, Pool};
@@ -96,6 +97,10 @@ pub(super) struct Frontend {
     /// `None` when it is wrong, `Some(None)` when it speaks plain.
     pub(super) tls: Option<Option<tls::Read<FrontendTls>>>,
     pub(super) accept_proxy: Option<Vec<Network>>,
+    /// `None` when it is wrong, `Some(None)` when there is no page.
+    pub(super) maintenance: Option<Option<maintenance::Read>>,
+    /// `None` when it is wrong, `Some(None)` when it is not given.
+    pub(super) sorry_pool: Option<Field<String>>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) per_source: Option<Option<per_source::Read>>,
 }
@@ -231,6 +236,8 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         redirect,
         defer_accept: table.optional("defer_accept", value::switch),
         accept_proxy: table.or("accept_proxy", Vec::new(), proxy_protocol::networks),
+        maintenance: maintenance::maintenance(table.entry("maintenance"), table.problems),
+        sorry_pool: table.optional("sorry_pool", value::name),
         per_source: per_source::per_source(table.entry("per_source"), table.problems),
         tls: tls::frontend(table.entry("tls"), mode, h2.as_ref(), table.problems),
         h2,

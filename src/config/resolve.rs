@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::blind;
 use super::heartbeat;
+use super::maintenance;
 use super::nearest::nearest;
 use super::per_source;
 use super::placed::{Elsewhere, is_link_local, link_local_first};
@@ -33,6 +34,7 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
     pool_names(file, problems);
     frontends(file, problems);
     request_route::cross_check(file, problems);
+    maintenance::cross_check(file, problems);
     blind::cross_check(file, problems);
     per_source::cross_check(file, problems);
     trackers(file, problems);
@@ -322,6 +324,11 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
         },
         tls: frontend.tls.as_ref()?.as_ref().map(|tls| tls.valid.clone()),
         accept_proxy: frontend.accept_proxy.clone()?,
+        maintenance: frontend.maintenance.as_ref()?.as_ref().map(|read| read.valid.clone()),
+        sorry_pool: match frontend.sorry_pool.as_ref()? {
+            Some(pool) => Some(index_of(file, pool.get_ref())?),
+            None => None,
+        },
         per_source: frontend.per_source.as_ref()?.as_ref().map(|read| read.valid.clone()),
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::vrrp::Preempt;
 use crate::vrrp::auth::Policy;
 
+use super::maintenance;
 use super::per_source;
 use super::placed;
 use super::quantity::{duration_text, size_text};
@@ -97,6 +98,10 @@ fn write_frontend(config: &Config, frontend: &Frontend, out: &mut String) -> std
     if let Some(tls) = &frontend.tls {
         writeln!(out, "tls  = {}", tls::show::frontend(tls))?;
     }
+    if let Some(pool) = frontend.sorry_pool {
+        writeln!(out, "sorry_pool = {:?}", config.pools[pool].name)?;
+    }
+    writeln!(out, "maintenance = {}", maintenance::show(frontend.maintenance.as_ref()))?;
     writeln!(out, "accept_proxy = {}", strings(&frontend.accept_proxy))?;
     writeln!(out, "per_source = {}\n", per_source::show(frontend.per_source.as_ref()))
 }

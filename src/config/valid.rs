@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::balance::Balance;
 use super::checks::Check;
 use super::heartbeat::Heartbeat;
+use super::maintenance::Maintenance;
 use super::passive::Passive;
 use super::per_source::PerSource;
 use super::placed::Elsewhere;
@@ -177,6 +178,11 @@ pub struct Frontend {
     pub tls: Option<FrontendTls>,
     /// The proxies whose connections begin with a PROXY header that says who the client is. Default none.
     pub accept_proxy: Vec<Network>,
+    /// What clients get by an operator's command, or when no server may have their request. Default nothing but a plain
+    /// error; always that for [`Mode::Tcp`].
+    pub maintenance: Option<Maintenance>,
+    /// The pool that stands in for one without an eligible server: an index into [`Config::pools`]. Default none.
+    pub sorry_pool: Option<usize>,
     /// What one source of clients may have. Default no limits.
     pub per_source: Option<PerSource>,
 }
@@ -195,13 +201,16 @@ impl Default for Frontend {
             defer_accept: true,
             tls: None,
             accept_proxy: Vec::new(),
+            maintenance: None,
+            sorry_pool: None,
             per_source: None,
         }
     }
 }
 
 impl Frontend {
-    /// The pools that its requests can go to, some perhaps more than once.
+    /// The pools that its requests can go to, some perhaps more than once; not the one that stands in for them, which
+    /// makes no node fit to serve.
     pub fn pools(&self) -> impl Iterator<Item = usize> {
         self.pool.into_iter().chain(self.routes.iter().map(|route| route.pool))
     }

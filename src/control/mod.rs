@@ -26,13 +26,14 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::runtime::Builder;
 
-use crate::config::Config;
+use crate::config::{Config, Frontend, Maintenance};
 use crate::net::privilege::{self, Identity};
-use crate::net::{clock, parent};
-use crate::proxy;
+use crate::net::{clock, parent, text_file};
+use crate::proxy::{self, Page};
 
 /// What the proxy process needs to know.
 #[derive(Clone, Debug)]
@@ -80,6 +81,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     let Options { config, node, runtime_dir } = options;
     // Before the rights are gone: keys are root's.
     let (store, tls) = tls::Store::open(&config).map_err(Error::Tls)?;
+    let pages = config.frontends.iter().map(page).collect();
     if !step_down(&config)? {
         tracing::warn!("the agent that started this proxy is gone; nothing to do");
         return Ok(());
@@ -89,7 +91,8 @@ pub fn run(options: Options) -> Result<(), Error> {
         let signals = task::Signals::new().map_err(Error::Kernel)?;
         let desk = desk::Desk::new(&config, clock::now(), clock::wall_ms());
         let publisher = publish::Publisher::new(&config, &desk);
-        let proxy = proxy::start_with(settings(&config), publisher.snapshot(), &tls).map_err(Error::Start)?;
+        let proxy =
+            proxy::start_with(settings(&config, pages), publisher.snapshot(), &tls).map_err(Error::Start)?;
         store.try_again();
         let node = config.nodes.get(node).map_or("?", |node| node.name.as_str());
         tracing::info!("{node}: the proxy listens on every address of every frontend");
@@ -123,11 +126,27 @@ fn step_down(config: &Config) -> Result<bool, Error> {
     parent::end_with(started_by).map_err(Error::Kernel)
 }
 
+/// The maintenance page of a frontend, if it has one. A page that cannot be read is no reason not to serve: clients get a
+/// plain sentence for it, and `vipd check` says what is wrong.
+fn page(frontend: &Frontend) -> Option<Arc<Page>> {
+    let maintenance = frontend.maintenance.as_ref()?;
+    let page = match text_file::read(&maintenance.page, Maintenance::LARGEST) {
+        Ok(text) => Page::new(maintenance, &text),
+        Err(error) => {
+            let name = &frontend.name;
+            tracing::error!("frontend {name} has a plain sentence for its maintenance page: {error}");
+            Page::default()
+        }
+    };
+    Some(Arc::new(page))
+}
+
 /// The data plane's share of the config.
-fn settings(config: &Config) -> proxy::Settings {
+fn settings(config: &Config, pages: Vec<Option<Arc<Page>>>) -> proxy::Settings {
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     proxy::Settings {
         frontends: config.frontends.clone(),
+        pages,
         limits: config.limits.clone(),
         threads: config.proxy.threads.unwrap_or_else(processors),
         servers: config.pools.iter().map(|pool| pool.servers.len()).sum(),

@@ -10,7 +10,7 @@ use super::door::Door;
 use crate::config::RequestRoute;
 use crate::http::{Request, RequestFacts, hide_cookie, set_cookie};
 use crate::pool::{
-    Draw, InFlight, Key, Queue, Rotation, SendProxy, Server, ServerId, Taken, Token, Tried, digest,
+    Draw, InFlight, Key, Queue, Rotation, SendProxy, Server, ServerId, Snapshot, Taken, Token, Tried, digest,
 };
 
 /// What a request says about where it goes, read once, before its head is rewritten.
@@ -24,6 +24,17 @@ pub(super) struct Choice {
     held: Option<Token>,
     /// The client sent that cookie, whatever it says.
     has_cookie: bool,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// To a server of a pool.
+    Pool(Choice),
+    /// To another address: no pool is for it.
+    Elsewhere,
+    /// Nowhere: the frontend is in maintenance.
+    Closed,
 }
 
 /// A server for a request. It counts as busy for as long as this lives.
@@ -59,17 +70,22 @@ impl Picked {
 }
 
 impl Core {
-    /// Reads what the choice depends on; `None` when the request goes to no pool but elsewhere.
+    /// Reads where a request goes, and what the choice of a server depends on.
     pub(super) fn choose(
         &self,
         door: &Door,
         peer: SocketAddr,
         request: &Request<'_, '_>,
         facts: &RequestFacts<'_>,
-    ) -> Option<Choice> {
+    ) -> Way {
         let takes = |route: &&RequestRoute| route.pattern.matches(facts.host, request.path(facts));
-        let pool = door.routes.iter().find(takes).map(|route| route.pool).or(door.pool)?;
-        Some(self.snapshot(|snapshot| {
+        let pool = door.routes.iter().find(takes).map(|route| route.pool).or(door.pool);
+        self.snapshot(|snapshot| {
+            if snapshot.is_closed(door.frontend) {
+                return Way::Closed;
+            }
+            let Some(pool) = pool else { return Way::Elsewhere };
+            let pool = open(snapshot, door, pool);
             let rule = snapshot.pool(pool).rule();
             let key = match &rule.key {
                 Key::None => None,
@@ -79,17 +95,25 @@ impl Core {
                 Key::Cookie(name) => request.cookie(name).map(digest),
             };
             let cookie = rule.sticky.as_ref().and_then(|name| request.cookie(name));
-            Choice { pool, key, held: cookie.and_then(Token::parse), has_cookie: cookie.is_some() }
-        }))
+            let held = cookie.and_then(Token::parse);
+            Way::Pool(Choice { pool, key, held, has_cookie: cookie.is_some() })
+        })
+    }
+
+    /// Whether an operator has put a frontend in maintenance.
+    pub(super) fn is_closed(&self, frontend: usize) -> bool {
+        self.snapshot(|snapshot| snapshot.is_closed(frontend))
     }
 
     /// As [`Core::choose`], for a connection of which nothing but its source is known.
     pub(super) fn choose_blindly(&self, door: &Door, peer: SocketAddr) -> Choice {
-        // A frontend that speaks TCP has a pool: a checked config has no redirect for it.
-        let pool = door.pool.unwrap_or_default();
-        let by_source = self.snapshot(|snapshot| snapshot.pool(pool).rule().key == Key::Source);
-        let key = by_source.then(|| of_source(peer.ip()));
-        Choice { pool, key, held: None, has_cookie: false }
+        self.snapshot(|snapshot| {
+            // A frontend that speaks TCP has a pool: a checked config has no redirect for it.
+            let pool = open(snapshot, door, door.pool.unwrap_or_default());
+            let by_source = snapshot.pool(pool).rule().key == Key::Source;
+            let key = by_source.then(|| of_source(peer.ip()));
+            Choice { pool, key, held: None, has_cookie: false }
+        })
     }
 
     /// The next server for the request, with what the pool says when there is none.
@@ -135,6 +159,14 @@ impl Core {
                 set_cookie(head, name, &server.text(), secure);
             }
         });
+    }
+}
+
+/// The pool, or the one that stands in for it while none of its servers is eligible.
+fn open(snapshot: &Snapshot, door: &Door, pool: usize) -> usize {
+    match door.sorry_pool {
+        Some(sorry) if snapshot.pool(pool).servers().is_empty() => sorry,
+        Some(_) | None => pool,
     }
 }
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
 use super::limiter::Limiter;
+use super::page::Page;
 use crate::config::{Frontend, Mode, Network, Redirect, RequestRoute};
 
 /// Where clients come in.
@@ -22,6 +23,10 @@ pub(super) struct Door {
     pub(super) pool: Option<usize>,
     /// Where that is sent when there is no pool.
     pub(super) redirect: Option<Redirect>,
+    /// Index of the pool that stands in for one without an eligible server.
+    pub(super) sorry_pool: Option<usize>,
+    /// What clients get when nobody may have their request.
+    pub(super) page: Option<Arc<Page>>,
     /// Clients are accepted when they have said something.
     pub(super) defers: bool,
     /// The proxies in front whose connections begin with a PROXY header.
@@ -38,7 +43,8 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, h2, pool, routes, redirect, defer_accept, accept_proxy, .. } = settings;
+        let Frontend { mode, h2, pool, routes, redirect, sorry_pool, defer_accept, accept_proxy, .. } =
+            settings;
         Self {
             frontend,
             mode: *mode,
@@ -46,6 +52,8 @@ impl Door {
             routes: routes.clone(),
             pool: *pool,
             redirect: *redirect,
+            sorry_pool: *sorry_pool,
+            page: None,
             defers: *defer_accept,
             accept_proxy: accept_proxy.clone(),
             host: address.to_string(),

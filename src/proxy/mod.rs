@@ -23,6 +23,7 @@ mod h2;
 mod handshake;
 mod leave;
 mod limiter;
+mod page;
 mod pipe;
 mod problem;
 pub mod proxy_header;
@@ -56,6 +57,7 @@ use self::core::{Parts, Shared};
 use self::door::Door;
 pub use self::handshake::{Tls, ToServers};
 use self::limiter::Limiter;
+pub use self::page::Page;
 use self::stats::Counters;
 pub use self::stats::{Count, OverLimits, Stats};
 use crate::config::{Frontend, Limits};
@@ -67,6 +69,8 @@ use crate::pool::Snapshot;
 pub struct Settings {
     /// Where clients connect; `pool` is an index into the snapshot.
     pub frontends: Vec<Frontend>,
+    /// The maintenance pages of the frontends, as far as they have one.
+    pub pages: Vec<Option<Arc<Page>>>,
     /// Bounds that keep a client from using up the proxy.
     pub limits: Limits,
     /// Core threads, at least 1.
@@ -148,7 +152,8 @@ type Listeners = Vec<(Door, std::net::TcpListener)>;
 fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
     let mut cores: Vec<Listeners> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
-    for (frontend, settings) in settings.frontends.iter().enumerate() {
+    let Settings { frontends, pages, .. } = settings;
+    for (frontend, settings) in frontends.iter().enumerate() {
         let mut bound = Vec::new();
         let limiter = Limiter::new(settings);
         let defer = settings.defer_accept.then_some(SILENCE);
@@ -159,8 +164,9 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
                 let listener = net::listen::listen(address, defer)?;
                 address = listener.local_addr()?;
                 let tls = tls.frontends.get(frontend).cloned().flatten();
+                let page = pages.get(frontend).cloned().flatten();
                 let limiter = limiter.clone();
-                core.push((Door { tls, limiter, ..Door::new(frontend, settings, address) }, listener));
+                core.push((Door { tls, page, limiter, ..Door::new(frontend, settings, address) }, listener));
             }
             bound.push(address);
         }

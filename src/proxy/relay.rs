@@ -1,7 +1,7 @@
 //! One client of a TCP frontend: the first server that can be connected to, and a tunnel between the two.
 //!
 //! Nothing is known of the protocol, so nothing can be answered: who cannot be served is disconnected with a reset,
-//! which no client takes for an answer.
+//! which no client takes for an answer. So is every new client of a frontend in maintenance.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -23,6 +23,10 @@ use crate::pool::Tried;
 
 /// Serves a client until both sides have ended, or one has broken.
 pub(super) async fn serve(core: Rc<Core>, mut client: Stream, visitor: Visitor, door: Rc<Door>) {
+    if core.is_closed(door.frontend) {
+        core.counters.frontends[door.frontend].page();
+        return client.abort();
+    }
     let timer = poll_fn(|cx| Poll::Ready(core.deadlines.timer(cx.waker()))).await;
     // What connecting takes is not kept for as long as the tunnel lives.
     let (server, _busy) = match Box::pin(connect(&core, &timer, &door, &visitor, &mut client)).await {

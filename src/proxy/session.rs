@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 use tokio::task::coop::consume_budget;
 
 pub(super) use self::asked::Asked;
+use self::asked::Instead;
 use super::buffer::Buffer;
 use super::core::{Core, Guest};
 use super::deadline::Timer;

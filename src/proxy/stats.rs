@@ -19,6 +19,9 @@ pub struct Count {
     pub by_server: u64,
     /// and those that are ours: a limit, or something that we ran out of.
     pub by_us: u64,
+    /// Of a frontend's requests those that got its maintenance page, which is no error. Of a TCP frontend: clients that
+    /// were disconnected because it is in maintenance.
+    pub pages: u64,
 }
 
 /// What a frontend refused because its source had enough, by the limit. These are errors by clients as well.
@@ -83,6 +86,7 @@ fn add(sums: &mut Vec<Count>, counters: &[Counter]) {
         sum.by_client += counter.by_client.load(Ordering::Relaxed);
         sum.by_server += counter.by_server.load(Ordering::Relaxed);
         sum.by_us += counter.by_us.load(Ordering::Relaxed);
+        sum.pages += counter.pages.load(Ordering::Relaxed);
     }
 }
 
@@ -109,6 +113,7 @@ pub(super) struct Counter {
     by_client: AtomicU64,
     by_server: AtomicU64,
     by_us: AtomicU64,
+    pages: AtomicU64,
     handshakes_failed: AtomicU64,
     over_connections: AtomicU64,
     over_connection_rate: AtomicU64,
@@ -139,6 +144,12 @@ impl Counter {
 
     pub(super) fn error(&self) {
         bump(&self.errors);
+    }
+
+    /// A request that is answered by the maintenance page.
+    pub(super) fn page(&self) {
+        self.request();
+        bump(&self.pages);
     }
 
     /// A request that the proxy itself answers with an error, and whose fault that is.

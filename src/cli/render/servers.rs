@@ -38,10 +38,11 @@ fn headline(pool: &PoolReport, style: Style) -> String {
     format!("pool {name}  {count}\n{trouble}")
 }
 
-/// Why requests get 503, with the servers of the same reason together.
+/// Why nobody gets its requests, with the servers of the same reason together.
 fn why_none(pool: &PoolReport) -> String {
     if pool.servers.iter().all(|server| server.state == ServerState::Checking) {
-        return "  not checked yet: requests get 503 until a server has passed its checks\n".to_owned();
+        return "  not checked yet: nobody gets its requests until a server has passed its checks\n"
+            .to_owned();
     }
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for server in &pool.servers {
@@ -52,7 +53,7 @@ fn why_none(pool: &PoolReport) -> String {
     }
     let list = reasons.iter().map(|(reason, names)| format!("{}: {reason}", names.join(", ")));
     let list = list.collect::<Vec<_>>().join("; ").replace(char::is_control, "?");
-    format!("  every request gets 503: {list}\n")
+    format!("  nobody gets its requests: {list}\n")
 }
 
 /// Its name, and behind it what it calls itself when that is another one.

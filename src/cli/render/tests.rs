@@ -219,7 +219,7 @@ proxy  serving  pid 4250
   web          82304           0            12     5  43 (3 by connections, 0 by connection_rate, 40 by request_rate)
 
 pool app  0 of 3 servers healthy
-  every request gets 503: app1, app3: connection refused; app2: HTTP 500 in 2 ms
+  nobody gets its requests: app1, app3: connection refused; app2: HTTP 500 in 2 ms
   SERVER  ADDRESS          WEIGHT  STATE  FOR         NOW  REQUESTS  ERRORS  LAST CHECK
   app1    10.77.0.11:8080       1  DOWN   2 h 14 min    0     41152       3  connection refused
   app2    10.77.0.12:8080       1  DOWN   2 h 14 min    0     41152       3  HTTP 500 in 2 ms

@@ -6,6 +6,7 @@ mod blind;
 mod checks;
 mod heartbeat;
 mod identify;
+mod maintenance;
 mod per_source;
 mod placed;
 mod proxy_protocol;

@@ -115,6 +115,21 @@ fn a_pool_without_a_healthy_server_is_unfit_and_says_so() {
 }
 
 #[test]
+fn a_pool_that_only_stands_in_makes_no_node_fit_and_none_unfit() {
+    let sorry = "\n[[pool]]\nname = \"sorry\"\nserver = [{ name = \"s\", address = \"10.77.0.13:80\" }]\n";
+    let text = CONFIG.replace("pool = \"app\"", "pool = \"app\"\nsorry_pool = \"sorry\"") + sorry;
+    let config = config::parse("test.toml", &text).expect("a valid config").config;
+    let mut track = Track::new(&config, &config.routers[0]);
+    let mut verdict = |app: usize, sorry: usize| {
+        let mut report = report(true, app, (app > 0).then_some(10), ServerState::Down);
+        report.pools.push(PoolReport { name: "sorry".to_owned(), healthy: sorry, ..PoolReport::default() });
+        track.verdict(at(10), Ok(LINK), &DataPlane::Reporting(report, at(10)))
+    };
+    assert!(matches!(verdict(0, 1), Verdict::Unfit(..)), "a healthy peer does better");
+    assert_eq!(verdict(2, 0), Verdict::Fit(LINK));
+}
+
+#[test]
 fn health_seen_before_the_cable_came_back_proves_nothing() {
     let mut track = track(0);
     assert_eq!(track.verdict(at(10), Ok(LINK), &good(10)), Verdict::Fit(LINK));

@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{Next, Session};
+use super::{Asked, Instead, Next, Session};
 use crate::http::{Body, Delivery};
 use crate::proxy::buffer::Buffer;
 use crate::proxy::deadline::Ticks;
+use crate::proxy::page::Page;
 use crate::proxy::pipe::{Means, Pipe};
 use crate::proxy::problem::Problem;
+use crate::proxy::redirect;
 
 /// How long a connection that ends early is read on, so that the client gets to see the response: closing with
 /// unread bytes resets the connection and takes the response with it.
@@ -31,6 +33,55 @@ impl Session {
         let mut out = self.core.buffers.text();
         problem.render(persistent, is_head, &mut out);
         self.say(out, persistent).await
+    }
+
+    /// Answers what no server is asked.
+    pub(super) async fn answer_instead(&mut self, instead: &Instead, asked: &Asked) -> Next {
+        let persistent = asked.persistent && asked.upload.is_taken();
+        match instead {
+            Instead::Elsewhere(status, location) => {
+                self.core.counters.frontends[self.door.frontend].request();
+                let persistent = persistent && !self.core.is_draining();
+                let mut out = self.core.buffers.text();
+                redirect::render(*status, location, persistent, &mut out);
+                self.say(out, persistent).await
+            }
+            Instead::Page => {
+                let page = self.door.page.clone().unwrap_or_default();
+                self.show(&page, persistent, asked.answering.is_head).await
+            }
+        }
+    }
+
+    /// Shows the page of a frontend in maintenance. However slow its readers are, there is one of it.
+    pub(super) async fn show(&mut self, page: &Page, persistent: bool, is_head: bool) -> Next {
+        self.core.counters.frontends[self.door.frontend].page();
+        let persistent = persistent && !self.core.is_draining();
+        let mut out = self.core.buffers.text();
+        let rest = page.render(persistent, is_head, &mut out);
+        let next = self.say(out, persistent).await;
+        if next == Next::Abort || self.send(rest).await { next } else { Next::Abort }
+    }
+
+    /// Sends what somebody else holds; whether all of it is on its way.
+    async fn send(&mut self, mut rest: &[u8]) -> bool {
+        let patience = self.core.patience.idle;
+        let sent = poll_fn(|cx| {
+            while !rest.is_empty() {
+                match self.stream.poll_write(cx, rest) {
+                    Poll::Ready(Ok(count)) if count > 0 => rest = &rest[count..],
+                    Poll::Ready(_) => return Poll::Ready(false),
+                    Poll::Pending if self.timer.expired() => return Poll::Ready(false),
+                    Poll::Pending => return Poll::Pending,
+                }
+                self.timer.set(patience);
+            }
+            match self.stream.poll_flush(cx) {
+                Poll::Pending if self.timer.expired() => Poll::Ready(false),
+                flushed @ (Poll::Ready(_) | Poll::Pending) => flushed.map(|flushed| flushed.is_ok()),
+            }
+        });
+        sent.await
     }
 
     /// Sends a whole response of our own.

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 
 use super::Session;
-use crate::http::{Answering, Body, Lines, Origin, Request, Scan, Version, rewrite_request};
-use crate::proxy::choose::Choice;
+use crate::http::{Answering, Body, Lines, Origin, Request, RequestFacts, Scan, Version, rewrite_request};
+use crate::proxy::choose::{Choice, Way};
 use crate::proxy::pipe::Pipe;
 use crate::proxy::problem::Problem;
 use crate::proxy::redirect;
@@ -20,8 +20,17 @@ pub(in crate::proxy) struct Asked {
     pub(in crate::proxy) answering: Answering,
     pub(in crate::proxy) is_idempotent: bool,
     pub(in crate::proxy) choice: Choice,
-    /// What the client gets instead: a status, and where it is sent, if anywhere.
-    pub(in crate::proxy) elsewhere: Option<(u16, Box<[u8]>)>,
+    /// What the client gets without a server being asked.
+    pub(in crate::proxy) instead: Option<Instead>,
+}
+
+/// What a client gets from us.
+#[derive(Debug)]
+pub(in crate::proxy) enum Instead {
+    /// A status, and where it is sent, if anywhere.
+    Elsewhere(u16, Box<[u8]>),
+    /// The page of a frontend in maintenance.
+    Page,
 }
 
 impl Session {
@@ -72,13 +81,7 @@ impl Session {
         if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
             return Err(Problem::BodyTooLarge);
         }
-        let choice = self.core.choose(&self.door, self.visitor.peer, &request, &facts);
-        let redirect = self.door.redirect.filter(|_| choice.is_none());
-        let elsewhere = redirect.map(|redirect| {
-            (redirect.status, redirect::location(redirect, &request, &facts, &self.door.host))
-        });
-        let elsewhere = redirect::last_hop(&request, &facts).or(elsewhere);
-        let choice = choice.unwrap_or_default();
+        let (choice, instead) = self.way(&request, &facts);
         let mut out = self.core.buffers.text();
         let (host, secure) = (&self.door.host, self.stream.is_secure());
         rewrite_request(&request, &facts, Origin { client: &self.address, host, secure }, &mut out);
@@ -90,7 +93,21 @@ impl Session {
             answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade },
             is_idempotent: facts.is_idempotent,
             choice,
-            elsewhere,
+            instead,
         })
+    }
+
+    /// What the choice of a server depends on, or what the client gets instead.
+    fn way(&self, request: &Request<'_, '_>, facts: &RequestFacts<'_>) -> (Choice, Option<Instead>) {
+        let way = self.core.choose(&self.door, self.visitor.peer, request, facts);
+        let last = redirect::last_hop(request, facts);
+        let elsewhere = match way {
+            Way::Closed => return (Choice::default(), Some(Instead::Page)),
+            Way::Pool(choice) => return (choice, last.map(|(status, to)| Instead::Elsewhere(status, to))),
+            Way::Elsewhere => self.door.redirect.map(|redirect| {
+                (redirect.status, redirect::location(redirect, request, facts, &self.door.host))
+            }),
+        };
+        (Choice::default(), last.or(elsewhere).map(|(status, to)| Instead::Elsewhere(status, to)))
     }
 }

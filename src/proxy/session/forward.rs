@@ -12,7 +12,6 @@ use crate::proxy::exchange::{Client, Ended, Exchange, Failure, Server};
 use crate::proxy::gone::Patient;
 use crate::proxy::problem::{Culprit, Problem};
 use crate::proxy::reach::{Retry, reach};
-use crate::proxy::redirect;
 use crate::proxy::stream::Stream;
 use crate::proxy::tunnel::{Closed, pass};
 use crate::proxy::upstream::Own;
@@ -30,12 +29,9 @@ impl Session {
             let persistent = asked.persistent && asked.upload.is_taken();
             return self.answer(&problem, persistent, asked.answering.is_head).await;
         }
-        if let Some((status, location)) = &asked.elsewhere {
-            self.core.counters.frontends[self.door.frontend].request();
-            let persistent = asked.persistent && asked.upload.is_taken() && !self.core.is_draining();
-            let mut out = self.core.buffers.text();
-            redirect::render(*status, location, persistent, &mut out);
-            return self.say(out, persistent).await;
+        if let Some(instead) = asked.instead.take() {
+            // What is rare must not make what is not any larger.
+            return Box::pin(self.answer_instead(&instead, asked)).await;
         }
         let mut tried = Tried::default();
         let mut problem = Problem::NoServer;
@@ -70,6 +66,11 @@ impl Session {
         }
         // The connection can go on only when the request's end is known to be behind us.
         let persistent = asked.persistent && asked.upload.is_taken() && problem.culprit() != Culprit::Client;
+        if matches!(problem, Problem::NoServer)
+            && let Some(page) = self.door.page.clone()
+        {
+            return Box::pin(self.show(&page, persistent, asked.answering.is_head)).await;
+        }
         self.answer(&problem, persistent, asked.answering.is_head).await
     }
 
