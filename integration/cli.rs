@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use vipd::event::{Event, Stamped};
-use vipd::link::{AgentStatus, Reply, Request, Status, frame};
+use vipd::link::{AgentStatus, FrontendMaintenance, MaintenanceStatus, Reply, Request, Status, frame};
 
 const LAB: &str = include_str!("../config/lab.toml");
 
@@ -82,6 +82,10 @@ fn help_and_version_are_no_failure_and_a_wrong_command_line_is_64() {
         &["status", "--nonsense"],
         &["check", "more"],
         &["handover", "--router"],
+        &["maintenance"],
+        &["maintenance", "on"],
+        &["maintenance", "maybe", "web"],
+        &["maintenance", "on", "web", "--all"],
         &["lab", "--advert-interval", "5ms"],
         &["lab", "--advert-interval", "100"],
     ] {
@@ -94,7 +98,7 @@ fn help_and_version_are_no_failure_and_a_wrong_command_line_is_64() {
 #[test]
 fn only_the_commands_that_exist_are_listed_and_each_help_says_its_exit_codes() {
     let help = words(&vipd(&["--help"]).stdout);
-    for listed in ["run", "check", "status", "handover", "release", "lab"] {
+    for listed in ["run", "check", "status", "handover", "maintenance", "release", "lab"] {
         assert!(
             help.lines().any(|line| line.trim_start().starts_with(&format!("{listed} "))),
             "{listed}:\n{help}"
@@ -201,8 +205,13 @@ fn a_file_that_is_not_there_says_where_it_was_looked_for() {
 #[test]
 fn a_daemon_that_does_not_run_is_69_with_what_to_do() {
     let place = Place::new("absent");
-    for arguments in [&["status"][..], &["status", "--json"], &["status", "--watch"], &["handover", "--undo"]]
-    {
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["status", "--watch"],
+        &["handover", "--undo"],
+        &["maintenance", "off", "--all"],
+    ] {
         let output = vipd(&[arguments, &["--runtime-dir", place.dir()]].concat());
         assert_exit(&output, 69);
         let said = words(&output.stderr);
@@ -348,6 +357,54 @@ fn handover_says_what_was_done_or_why_not() {
     assert_exit(&output, 1);
     assert_eq!(words(&output.stderr), "error: no router `wbe`\n");
     assert_eq!(running.join().expect("the agent"), [Request::Handover { router: None, undo: true }]);
+}
+
+#[test]
+fn maintenance_says_how_it_stands_here_and_that_the_other_node_does_not_know() {
+    let front = |name: &str| FrontendMaintenance {
+        name: name.to_owned(),
+        tcp: false,
+        maintenance: true,
+        in_effect: true,
+    };
+    let stands = MaintenanceStatus {
+        node: "lb1".to_owned(),
+        frontends: vec![front("web"), front("api")],
+        others: vec!["lb2".to_owned()],
+    };
+    let reply = |status: &MaintenanceStatus| {
+        let status = status.clone();
+        move |_: &Request| vec![Reply::Maintenance(status.clone())]
+    };
+    let place = Place::new("maintenance");
+    let running = agent(&place, 1, reply(&stands));
+    let output = ask(&place.0, &["maintenance", "on", "--all"]);
+    assert_exit(&output, 0);
+    let said = words(&output.stdout);
+    assert!(said.starts_with("lb1: web answers with its maintenance page from now on\nlb1: api "), "{said}");
+    assert!(said.contains("lb2 does not know of it"), "{said}");
+    assert_eq!(
+        running.join().expect("the agent"),
+        [Request::Maintenance { frontends: Vec::new(), on: true }]
+    );
+
+    let place = Place::new("maintenance-json");
+    let running = agent(&place, 1, reply(&stands));
+    let output = ask(&place.0, &["maintenance", "off", "web", "api", "--json"]);
+    assert_exit(&output, 0);
+    assert_eq!(frame::decode::<MaintenanceStatus>(&output.stdout), Ok(stands));
+    let frontends = vec!["web".to_owned(), "api".to_owned()];
+    assert_eq!(running.join().expect("the agent"), [Request::Maintenance { frontends, on: false }]);
+
+    for (name, code, answer) in [
+        ("maintenance-refused", 1, Reply::Refused { why: "no such frontend".to_owned() }),
+        ("maintenance-forbidden", 77, Reply::Forbidden { why: "only root".to_owned() }),
+    ] {
+        let place = Place::new(name);
+        let running = agent(&place, 1, move |_| vec![answer.clone()]);
+        assert_exit(&ask(&place.0, &["maintenance", "on", "web"]), code);
+        running.join().expect("the agent");
+    }
 }
 
 #[test]

@@ -141,6 +141,53 @@ fn a_pool_without_a_healthy_server_answers_503_and_verifies_nothing() {
 }
 
 #[test]
+fn the_agents_word_closes_a_frontend_at_once_and_opens_it_again() {
+    let world = World::new();
+    let app = App::start(&world, "app1");
+    let page = world.dir().join("sorry.html");
+    fs::write(&page, "back at six").expect("the directory is ours");
+    let maintenance = format!("maintenance = {{ page = {page:?} }}\npool = \"app\"");
+    let config = pool(&world, &[&app], "").replacen("pool = \"app\"", &maintenance, 1);
+    let vipd = Vipd::start(&world, &config);
+    vipd.report_with("app1 up", |report| report.pools[0].healthy == 1 && !report.frontends[0].maintenance);
+    // It is in memory.
+    fs::remove_file(&page).expect("it is there");
+    vipd.close(&["web", "stranger"]);
+    let report = vipd.report_with("it is closed", |report| report.frontends[0].maintenance);
+    assert_eq!(
+        (report.listening, report.pools[0].healthy),
+        (true, 1),
+        "checks go on, and nothing is at fault"
+    );
+    for _ in 0..2 {
+        assert_eq!(world.get("/").expect("an answer"), (503, "back at six".to_owned()));
+    }
+    let counted = |report: &vipd::link::Report| report.frontends[0].pages == 2;
+    assert_eq!(vipd.report_with("two pages", counted).frontends[0].errors, 0);
+    vipd.close(&[]);
+    vipd.report_with("it is open", |report| !report.frontends[0].maintenance);
+    assert_eq!(world.get("/").expect("app1 is up"), (200, "app1".to_string()));
+}
+
+#[test]
+fn what_was_closed_before_the_proxy_came_is_closed_from_the_first_request_on() {
+    let world = World::new();
+    let app = App::start(&world, "app1");
+    // There is no such page: no reason not to serve.
+    let maintenance = "maintenance = { page = \"/nowhere/sorry.html\" }\npool = \"app\"";
+    let config = pool(&world, &[&app], "").replacen("pool = \"app\"", maintenance, 1);
+    let vipd = Vipd::start_closed(&world, &config, &["web"]);
+    let first = vipd.next_report();
+    assert!(first.listening && first.frontends[0].maintenance);
+    vipd.report_with("app1 up", |report| report.pools[0].healthy == 1);
+    let (status, body) = world.get("/").expect("an answer");
+    assert!(status == 503 && body.contains("down for maintenance"), "{status} {body}");
+    vipd.close(&[]);
+    vipd.report_with("it is open", |report| !report.frontends[0].maintenance);
+    assert_eq!(world.get("/").expect("app1 is up"), (200, "app1".to_string()));
+}
+
+#[test]
 fn sigterm_lets_running_requests_finish_and_refuses_new_ones() {
     let world = World::new();
     let app = App::start(&world, "app1");

@@ -21,6 +21,8 @@ mod heartbeat;
 mod kernel;
 #[path = "failover/losses.rs"]
 mod losses;
+#[path = "failover/maintenance.rs"]
+mod maintenance;
 #[path = "failover/pair.rs"]
 mod pair;
 #[path = "failover/routes.rs"]

@@ -168,6 +168,13 @@ pub enum Event {
         /// Milliseconds until it is started again.
         restart_ms: u64,
     },
+    /// An operator has put a frontend in maintenance, or ended that.
+    Maintenance {
+        /// The frontend's name.
+        frontend: String,
+        /// It begins.
+        begins: bool,
+    },
     /// A server came into rotation.
     ServerUp {
         /// The pool's name.
@@ -290,6 +297,7 @@ impl Event {
             | Self::AlarmCleared { .. }
             | Self::ProxyStarted { .. }
             | Self::ProxyReady { .. }
+            | Self::Maintenance { .. }
             | Self::ServerReturned { .. }
             | Self::Panic { .. }
             | Self::ServerUp { .. } => tracing::info!("{self}"),
@@ -330,6 +338,12 @@ impl fmt::Display for Event {
             Self::ProxyReady { pid } => write!(f, "proxy listens, pid {pid}"),
             Self::ProxyDied { pid, how, restart_ms } => {
                 write!(f, "proxy {how} (pid {pid}), started again in {restart_ms} ms")
+            }
+            Self::Maintenance { frontend, begins: true } => {
+                write!(f, "{frontend} is in maintenance by command: no server gets its requests")
+            }
+            Self::Maintenance { frontend, begins: false } => {
+                write!(f, "{frontend} is no longer in maintenance")
             }
             Self::ServerUp { pool, server, why } => write!(f, "{pool}/{server} is up: {why}"),
             Self::ServerEjected { pool, server, why } => write!(f, "{pool}/{server} is left out: {why}"),

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use vipd::link::{Report, Request, frame};
+use vipd::link::{Reply, Report, Request, frame};
 use vipd::net::clock;
 
 use crate::app::own_address;
@@ -61,14 +62,18 @@ impl World {
         let listener = UnixListener::bind(&path).expect("the directory is ours");
         fs::set_permissions(&path, Permissions::from_mode(0o777)).expect("it is ours");
         let (sender, said) = channel();
+        let latest = Arc::<Mutex<Option<UnixStream>>>::default();
+        let proxy = Arc::clone(&latest);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                if listen(stream.expect("it listens"), &sender).is_none() {
+                let stream = stream.expect("it listens");
+                *latest.lock().unwrap_or_else(PoisonError::into_inner) = stream.try_clone().ok();
+                if listen(stream, &sender).is_none() {
                     return;
                 }
             }
         });
-        Agent { said }
+        Agent { said, proxy }
     }
 }
 
@@ -84,12 +89,21 @@ pub(crate) enum Said {
     Closed,
 }
 
-/// An agent that only listens.
+/// An agent that listens, and says what it is told to.
 pub(crate) struct Agent {
     said: Receiver<Said>,
+    /// The connection that came last.
+    proxy: Arc<Mutex<Option<UnixStream>>>,
 }
 
 impl Agent {
+    /// Says something to the proxy.
+    fn say(&self, reply: &Reply) {
+        let mut proxy = self.proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        let proxy = proxy.as_mut().expect("the proxy has connected");
+        proxy.write_all(&frame::encode(reply)).expect("it listens");
+    }
+
     /// What it hears next.
     pub(crate) fn next(&self) -> Said {
         self.said.recv_timeout(PATIENCE).expect("the proxy speaks in time")
@@ -133,12 +147,32 @@ impl Vipd {
         vipd
     }
 
+    /// A proxy that is started with frontends in maintenance.
+    pub(crate) fn start_closed(world: &World, config: &str, frontends: &[&str]) -> Self {
+        let agent = world.agent();
+        let mut command = Self::command(world);
+        command.args(frontends.iter().flat_map(|name| ["--maintenance", name]));
+        let mut vipd = Self::run(command, config);
+        vipd.agent = Some(agent);
+        vipd
+    }
+
     /// A proxy without an agent.
     pub(crate) fn start_alone(world: &World, config: &str) -> Self {
-        let mut child = Self::command(world).stdin(Stdio::piped()).spawn().expect("the binary was built");
+        Self::run(Self::command(world), config)
+    }
+
+    fn run(mut command: Command, config: &str) -> Self {
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary was built");
         let mut stdin = child.stdin.take().expect("it is piped");
         stdin.write_all(config.as_bytes()).expect("it reads its config");
         Self { child, agent: None }
+    }
+
+    /// The agent says that these frontends are in maintenance, and no others.
+    pub(crate) fn close(&self, frontends: &[&str]) {
+        let frontends = frontends.iter().map(ToString::to_string).collect();
+        self.agent.as_ref().expect("it has an agent").say(&Reply::Close { frontends });
     }
 
     /// An agent comes.

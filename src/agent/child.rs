@@ -21,6 +21,7 @@ use crate::net::program::describe;
 use crate::vrrp::{Span, Time};
 
 use super::backoff::Backoff;
+use super::maintenance::Maintenance;
 
 /// How the proxy is started.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Keeper {
     deaths: u64,
     since_ms: u64,
     report: Option<Report>,
+    /// What an operator has closed; it outlives the process.
+    pub(crate) maintenance: Maintenance,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,7 @@ enum State {
 
 impl Keeper {
     /// Nothing runs yet; the first start is due at once.
-    pub(crate) fn new(launch: Launch) -> Self {
+    pub(crate) fn new(launch: Launch, maintenance: Maintenance) -> Self {
         Self {
             launch,
             state: State::Waiting { until: Instant::now(), why: "has not been started yet".to_owned() },
@@ -59,6 +62,7 @@ impl Keeper {
             deaths: 0,
             since_ms: clock::wall_ms(),
             report: None,
+            maintenance,
         }
     }
 
@@ -95,6 +99,11 @@ impl Keeper {
         }
     }
 
+    /// What it said last.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
     /// Takes a report in; says whether it is the first in which every listener is open.
     pub(crate) fn reported(&mut self, report: Report) -> bool {
         let first = report.listening && !self.report.as_ref().is_some_and(|before| before.listening);
@@ -114,6 +123,7 @@ impl Keeper {
             deaths: self.deaths,
             state,
             report: self.report.clone(),
+            maintenance: self.maintenance.closed(),
         }
     }
 
@@ -152,10 +162,12 @@ impl Keeper {
 
     /// `/proc/self/exe` is the binary that runs, even when the file was replaced by an upgrade.
     fn spawn(&self) -> io::Result<(Child, PidFd)> {
+        let closed = self.maintenance.closed();
         let mut child = Command::new("/proc/self/exe")
             .arg0("vipd")
             .args(["proxy", "--config", "-", "--node", &self.launch.node, "--runtime-dir"])
             .arg(&self.launch.runtime_dir)
+            .args(closed.iter().flat_map(|name| ["--maintenance", name]))
             .env_remove("NOTIFY_SOCKET")
             .env(parent::VARIABLE, std::process::id().to_string())
             .stdin(Stdio::piped())

@@ -99,13 +99,15 @@ impl Desk {
                 Happened::Deadline => {}
             }
             self.settle_handovers().await?;
+            self.settle_maintenance();
             self.tell();
             self.watchdog.speak();
         }
     }
 
     async fn next(&mut self) -> io::Result<Happened> {
-        let deadline = self.handovers.iter().map(|handover| handover.deadline).min();
+        let maintenance = self.proxy.as_ref().and_then(|proxy| proxy.maintenance.deadline());
+        let deadline = self.handovers.iter().map(|handover| handover.deadline).chain(maintenance).min();
         select! {
             wake = self.ha.ready() => wake.map(Happened::Ha),
             changed = proxy_change(self.proxy.as_ref()) => changed.map(|()| Happened::Proxy),
@@ -137,8 +139,10 @@ impl Desk {
                 }
                 return Ok(());
             }
-            Request::Report(report) => return self.reported(report, from).await,
-            Request::Handover { .. } | Request::Release | Request::Dump if !may_command(from) => {
+            Request::Report(report) => return self.reported(report, from, &reply).await,
+            Request::Handover { .. } | Request::Release | Request::Maintenance { .. } | Request::Dump
+                if !may_command(from) =>
+            {
                 Reply::Forbidden { why: "only root may do that: try again with sudo".to_owned() }
             }
             Request::Release => self.release().await?,
@@ -146,6 +150,10 @@ impl Desk {
                 send_dump(self.flight(), reply);
                 return Ok(());
             }
+            Request::Maintenance { frontends, on } => match self.maintain(&frontends, on, &reply) {
+                Ok(()) => return Ok(()),
+                Err(why) => Reply::Refused { why },
+            },
             Request::Handover { router, undo } => match self.pick(router.as_deref()) {
                 Err(why) => Reply::Refused { why },
                 Ok(routers) if undo => self.undo(&routers).await?,
@@ -161,7 +169,12 @@ impl Desk {
     }
 
     /// Only our own proxy's word counts.
-    async fn reported(&mut self, report: Report, from: Caller) -> io::Result<()> {
+    async fn reported(
+        &mut self,
+        report: Report,
+        from: Caller,
+        reply: &mpsc::Sender<Reply>,
+    ) -> io::Result<()> {
         let Some(proxy) = &mut self.proxy else { return Ok(()) };
         let pid = proxy.pid();
         let Some(pid) = pid.filter(|pid| from.pid.is_some_and(|from| u32::try_from(from) == Ok(*pid))) else {
@@ -169,6 +182,7 @@ impl Desk {
             return Ok(());
         };
         let ready = proxy.reported(report.clone());
+        proxy.maintenance.heard(&report, reply);
         self.ha.set_data_plane(DataPlane::Reporting(report, clock::now())).await?;
         if ready {
             self.say(Event::ProxyReady { pid });
@@ -275,7 +289,7 @@ impl Desk {
         self.ha.roles().map(|(name, role)| format!("{name} {role}")).collect::<Vec<_>>().join(", ")
     }
 
-    fn say(&mut self, event: Event) {
+    pub(super) fn say(&mut self, event: Event) {
         event.log();
         let stamped = Stamped { at_ms: clock::wall_ms(), node: self.node.clone(), event };
         self.watchers.retain(|watcher| watcher.try_send(Reply::Event(stamped.clone())).is_ok());

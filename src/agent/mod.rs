@@ -9,6 +9,7 @@ mod desk;
 mod flight;
 mod handover;
 mod hooks;
+mod maintenance;
 mod release;
 mod server;
 mod tuning;
@@ -31,6 +32,7 @@ use child::{Keeper, Launch};
 use desk::{Desk, Signals};
 use flight::Archive;
 use hooks::Hooks;
+use maintenance::Maintenance;
 use watchdog::Watchdog;
 
 pub use crate::ha::Advice;
@@ -126,7 +128,7 @@ async fn serve(options: Options, privileges: AgentStatus) -> Result<(), Error> {
     let (desk, asked) = mpsc::channel(QUESTIONS);
     let socket = server::serve(&runtime_dir, desk).map_err(|error| socket_error(&runtime_dir, &error))?;
     let launch = Launch { config_text, node: name.clone(), runtime_dir, grace: config.proxy.grace };
-    let proxy = (!config.frontends.is_empty()).then(|| Keeper::new(launch));
+    let proxy = (!config.frontends.is_empty()).then(|| Keeper::new(launch, Maintenance::new(&config, node)));
     let plane = if proxy.is_some() { DataPlane::Starting } else { DataPlane::NotNeeded };
     let failed = |error: io::Error| Error::Failed(format!("the agent cannot go on: {error}"));
     let scouts = Scouts::send_out(&config, node);

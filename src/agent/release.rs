@@ -44,7 +44,14 @@ pub fn release(
         Some(Reply::Done { message }) => return Ok(Released::ByAgent(message)),
         Some(Reply::Refused { why }) => return Err(Error::Failed(why)),
         Some(Reply::Forbidden { why }) => return Err(Error::Privilege(why)),
-        Some(Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. }) | None => {}
+        Some(
+            Reply::Status(_)
+            | Reply::Event(_)
+            | Reply::Dump { .. }
+            | Reply::Maintenance(_)
+            | Reply::Close { .. },
+        )
+        | None => {}
     }
     let removed = runtime()?.block_on(ha::release(config, auths));
     removed.map(Released::Directly).map_err(|error| Error::Failed(format!("not all was released: {error}")))

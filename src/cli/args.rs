@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config;
 use crate::vrrp::Centis;
@@ -24,6 +24,7 @@ Examples:
   vipd run                          what the service runs
   vipd status                       who holds the address, and why
   vipd handover                     let the other node take over, for maintenance
+  vipd maintenance on --all         answer every request with the maintenance page
   vipd lab                          see it work on this machine, in network namespaces
 
 Exit codes:
@@ -73,6 +74,28 @@ Ask the node that is Active. It goes on watching and takes the addresses back wh
 Exit codes:
    0  done
    1  refused, and nothing has changed
+  64  the command line is wrong
+  69  the daemon is not running
+  77  the socket may not be used: be root, or the agent's own user";
+
+const MAINTENANCE_EXAMPLES: &str = "\
+Examples:
+  vipd maintenance on web          every request of the frontend `web` gets its maintenance page
+  vipd maintenance on --all        those of all frontends do
+  vipd maintenance off --all       servers get them again
+  vipd maintenance on web --json   for a script
+
+The page is that of the config, `maintenance = { page = .. }` of the [[frontend]], or a plain sentence with status 503.
+Requests that run are finished; a frontend with mode = \"tcp\" keeps its connections and closes new ones. Checks go on,
+and the node's role is decided as ever: this is no fault.
+
+It is this node's alone: after a takeover the other node's servers get the requests, unless it was told as well, so give
+the command on every node. It holds until `off` or until the agent ends, and outlives a proxy that dies; for a page that
+stays, change the config.
+
+Exit codes:
+   0  done; `in_effect` of --json tells whether a proxy listens that does so
+   1  refused, and nothing has changed: there is no such frontend
   64  the command line is wrong
   69  the daemon is not running
   77  the socket may not be used: be root, or the agent's own user";
@@ -196,6 +219,9 @@ pub(crate) enum Command {
     /// Let another node take the addresses over, or compete again after that.
     #[command(after_help = HANDOVER_EXAMPLES)]
     Handover(HandoverOptions),
+    /// Let frontends of this node answer with their maintenance page, or serve again.
+    #[command(after_help = MAINTENANCE_EXAMPLES)]
+    Maintenance(MaintenanceOptions),
     /// Take our addresses off this machine.
     #[command(after_help = RELEASE_EXAMPLES)]
     Release,
@@ -207,7 +233,7 @@ pub(crate) enum Command {
     Debug(Debug),
     /// The data plane: a child of `run`.
     #[command(hide = true)]
-    Proxy,
+    Proxy(ProxyOptions),
 }
 
 /// `vipd debug`.
@@ -247,6 +273,39 @@ pub(crate) struct HandoverOptions {
     /// Compete again at the configured priority.
     #[arg(long)]
     pub(crate) undo: bool,
+}
+
+/// `vipd maintenance`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MaintenanceOptions {
+    /// Begin or end it.
+    pub(crate) action: Switch,
+    /// The frontends, by their names in the config.
+    #[arg(value_name = "FRONTEND", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) frontends: Vec<String>,
+    /// All frontends.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a switch is put to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// It begins.
+    On,
+    /// It ends.
+    Off,
+}
+
+/// `vipd proxy`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProxyOptions {
+    /// A frontend that is in maintenance from the first request on.
+    #[arg(long, value_name = "FRONTEND")]
+    pub(crate) maintenance: Vec<String>,
 }
 
 /// `vipd lab`.

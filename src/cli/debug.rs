@@ -20,8 +20,10 @@ fn dump(global: &Global) -> Result<(), Failure> {
         Reply::Dump { json } => Ok(writeln!(stdout().lock(), "{json}")?),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
         Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Status(_) | Reply::Event(_) | Reply::Done { .. } => {
-            Err(client.strange("an answer to another question"))
-        }
+        Reply::Status(_)
+        | Reply::Event(_)
+        | Reply::Done { .. }
+        | Reply::Maintenance(_)
+        | Reply::Close { .. } => Err(client.strange("an answer to another question")),
     }
 }

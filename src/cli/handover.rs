@@ -16,8 +16,10 @@ pub(crate) fn handover(global: &Global, options: HandoverOptions) -> Result<(), 
         Reply::Done { message } => Ok(writeln!(stdout(), "{message}")?),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
         Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. } => {
-            Err(client.strange("an answer to another question"))
-        }
+        Reply::Status(_)
+        | Reply::Event(_)
+        | Reply::Dump { .. }
+        | Reply::Maintenance(_)
+        | Reply::Close { .. } => Err(client.strange("an answer to another question")),
     }
 }

@@ -14,6 +14,7 @@ mod keys;
 mod lab;
 mod logs;
 mod machine;
+mod maintenance;
 mod pages;
 mod proxy;
 mod release;
@@ -42,10 +43,11 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&global, &options),
         Command::Status(options) => status::status(&global, &options),
         Command::Handover(options) => handover::handover(&global, options),
+        Command::Maintenance(options) => maintenance::maintenance(&global, options),
         Command::Release => release::release(&global),
         Command::Lab(options) => return lab::lab(&options),
         Command::Debug(what) => debug::debug(&global, &what),
-        Command::Proxy => proxy::proxy(&global),
+        Command::Proxy(options) => proxy::proxy(&global, options),
     };
     match outcome {
         Ok(()) => Exit::Done.into(),

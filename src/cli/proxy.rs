@@ -4,14 +4,15 @@ use std::io::ErrorKind;
 
 use crate::control;
 
-use super::args::Global;
+use super::args::{Global, ProxyOptions};
 use super::exit::{Exit, Failure};
 use super::{logs, setup};
 
-pub(crate) fn proxy(global: &Global) -> Result<(), Failure> {
+pub(crate) fn proxy(global: &Global, options: ProxyOptions) -> Result<(), Failure> {
     logs::start();
     let setup::Setup { config, node, .. } = setup::node(global)?;
-    let options = control::Options { config, node, runtime_dir: global.runtime_dir() };
+    let (runtime_dir, maintenance) = (global.runtime_dir(), options.maintenance);
+    let options = control::Options { config, node, runtime_dir, maintenance };
     control::run(options).map_err(|error| failure(&error))
 }
 

@@ -32,6 +32,8 @@ pub(crate) fn status(global: &Global, options: &StatusOptions) -> Result<(), Fai
             Reply::Status(_)
             | Reply::Dump { .. }
             | Reply::Done { .. }
+            | Reply::Maintenance(_)
+            | Reply::Close { .. }
             | Reply::Refused { .. }
             | Reply::Forbidden { .. } => None,
         }),
@@ -59,7 +61,12 @@ fn follow(global: &Global, line: impl Fn(&Reply) -> Option<String>) -> Result<()
         match &reply {
             Reply::Refused { why } => return Err(Failure::new(Exit::Failed, why)),
             Reply::Forbidden { why } => return Err(Failure::new(Exit::Privilege, why)),
-            Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {}
+            Reply::Status(_)
+            | Reply::Event(_)
+            | Reply::Dump { .. }
+            | Reply::Done { .. }
+            | Reply::Maintenance(_)
+            | Reply::Close { .. } => {}
         }
         if let Some(line) = line(&reply) {
             let mut out = stdout().lock();
@@ -112,9 +119,11 @@ fn ask(client: &mut Client) -> Result<Status, Failure> {
         Reply::Status(status) => Ok(*status),
         Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
         Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {
-            Err(client.strange("an answer to another question"))
-        }
+        Reply::Event(_)
+        | Reply::Dump { .. }
+        | Reply::Done { .. }
+        | Reply::Maintenance(_)
+        | Reply::Close { .. } => Err(client.strange("an answer to another question")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The way to the agent: says over `agent.sock` how the data plane is, and finds the agent again when it was away.
+//! The way to the agent: says over `agent.sock` how the data plane is, hears which frontends are in maintenance, and
+//! finds the agent again when it was away.
 //!
 //! It must never hold the desk up: the latest report waits in a `watch` channel, and older ones that were not sent
 //! yet are forgotten. A proxy that was started by hand has no agent; it serves all the same.
@@ -17,13 +18,17 @@ use crate::link::{Reply, Report, Request, frame};
 
 /// Sends the latest report whenever there is a new one, for as long as there may be one. Connects again, with
 /// back-off, when the agent is not there.
-pub(super) async fn run(socket: &Path, mut reports: watch::Receiver<Report>) {
+pub(super) async fn run(
+    socket: &Path,
+    mut reports: watch::Receiver<Report>,
+    maintenance: &watch::Sender<Vec<String>>,
+) {
     let mut pause = FIRST_PAUSE;
     let mut told = false;
     loop {
         let begun = Instant::now();
         let why = match UnixStream::connect(socket).await {
-            Ok(stream) => match serve(stream, &mut reports).await {
+            Ok(stream) => match serve(stream, &mut reports, maintenance).await {
                 Ended::NoMoreReports => return,
                 Ended::Broken(why) => why,
             },
@@ -44,8 +49,8 @@ pub(super) async fn run(socket: &Path, mut reports: watch::Receiver<Report>) {
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The agent has little to say to us: a refusal at most.
-const MAX_REPLY: usize = 64 << 10;
+/// The agent has little to say to us: a refusal, or the names of frontends.
+const MAX_REPLY: usize = 256 << 10;
 
 /// Why a connection is not used any more.
 enum Ended {
@@ -60,7 +65,11 @@ impl From<io::Error> for Ended {
 }
 
 /// Uses one connection until it breaks. The agent is told how things stand first of all.
-async fn serve(stream: UnixStream, reports: &mut watch::Receiver<Report>) -> Ended {
+async fn serve(
+    stream: UnixStream,
+    reports: &mut watch::Receiver<Report>,
+    maintenance: &watch::Sender<Vec<String>>,
+) -> Ended {
     let (mut read, mut write) = stream.into_split();
     let mut heard = Vec::new();
     reports.mark_changed();
@@ -70,7 +79,7 @@ async fn serve(stream: UnixStream, reports: &mut watch::Receiver<Report>) -> End
                 Ok(()) => send(&mut write, reports).await,
                 Err(_) => return Ended::NoMoreReports,
             },
-            read = read.read_buf(&mut heard) => hear(read, &mut heard),
+            read = read.read_buf(&mut heard) => hear(read, &mut heard, maintenance),
         };
         if let Err(ended) = result {
             return ended;
@@ -84,7 +93,11 @@ async fn send(write: &mut OwnedWriteHalf, reports: &mut watch::Receiver<Report>)
 }
 
 /// A refusal ends the connection: whoever answers there does not want our reports.
-fn hear(read: io::Result<usize>, heard: &mut Vec<u8>) -> Result<(), Ended> {
+fn hear(
+    read: io::Result<usize>,
+    heard: &mut Vec<u8>,
+    maintenance: &watch::Sender<Vec<String>>,
+) -> Result<(), Ended> {
     if read? == 0 {
         return Err(Ended::Broken("it closed the connection".into()));
     }
@@ -92,7 +105,14 @@ fn hear(read: io::Result<usize>, heard: &mut Vec<u8>) -> Result<(), Ended> {
         let line: Vec<_> = heard.drain(..=end).collect();
         match frame::decode(&line).map_err(Ended::Broken)? {
             Reply::Refused { why } | Reply::Forbidden { why } => return Err(Ended::Broken(why)),
-            Reply::Status(_) | Reply::Event(_) | Reply::Dump { .. } | Reply::Done { .. } => {}
+            Reply::Close { frontends } => {
+                maintenance.send_replace(frontends);
+            }
+            Reply::Status(_)
+            | Reply::Event(_)
+            | Reply::Dump { .. }
+            | Reply::Done { .. }
+            | Reply::Maintenance(_) => {}
         }
     }
     if heard.len() > MAX_REPLY {

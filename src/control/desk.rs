@@ -26,6 +26,8 @@ pub(super) enum Input {
     Observed(Seen),
     /// What the cores have counted for each server, by [`ServerId`].
     Counted(Vec<Count>),
+    /// The agent says which frontends an operator has put in maintenance, and no others.
+    Maintenance(Vec<String>),
     /// The deadline may have come.
     Timer,
 }
@@ -46,7 +48,7 @@ pub(super) struct Effects {
 #[derive(Debug)]
 pub(super) struct Desk {
     listening: bool,
-    frontends: Vec<String>,
+    frontends: Vec<Front>,
     pools: Vec<Pool>,
     /// Of which pool a server is, and which of its servers, by [`ServerId`].
     places: Vec<(usize, usize)>,
@@ -57,6 +59,13 @@ pub(super) struct Desk {
     next_step: Option<Time>,
     /// When the counters are looked at again.
     next_count: Time,
+}
+
+#[derive(Debug)]
+struct Front {
+    name: String,
+    /// In maintenance by an operator's command.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -115,7 +124,9 @@ impl Desk {
             }
         });
         let pools = pools.collect();
-        let frontends = config.frontends.iter().map(|frontend| frontend.name.clone()).collect();
+        let frontends = config.frontends.iter();
+        let frontends = frontends.map(|frontend| Front { name: frontend.name.clone(), closed: false });
+        let frontends = frontends.collect();
         let next_report = now + REPORT_EVERY;
         let (ramping, next_step) = (Vec::new(), None);
         Self { listening: false, frontends, pools, places, next_report, next_count: now, ramping, next_step }
@@ -136,6 +147,11 @@ impl Desk {
             Input::Counted(counts) => {
                 self.next_count = now + COUNT_EVERY;
                 self.pools.iter_mut().for_each(|pool| pool.counted(now, wall_ms, &counts, out));
+            }
+            // A report all the same: the agent waits for what it said to be so.
+            Input::Maintenance(names) => {
+                out.publish |= self.close(&names);
+                out.report = true;
             }
             Input::Timer => out.report |= now >= self.next_report,
         }
@@ -167,9 +183,23 @@ impl Desk {
         self.pools.iter().map(servers)
     }
 
+    /// Puts these frontends in maintenance, and no others; whether that changes anything.
+    pub(super) fn close(&mut self, names: &[String]) -> bool {
+        let changes = self.frontends.iter_mut().map(|front| {
+            let closed = names.contains(&front.name);
+            std::mem::replace(&mut front.closed, closed) != closed
+        });
+        changes.fold(false, |any, changed| any | changed)
+    }
+
+    /// Whether each frontend is in maintenance by an operator's command, in the order of the config.
+    pub(super) fn closed(&self) -> impl Iterator<Item = bool> {
+        self.frontends.iter().map(|front| front.closed)
+    }
+
     /// What the agent is told at this moment.
     pub(super) fn report(&self, now: Time, stats: &Stats) -> Report {
-        let frontend = |(nth, name): (usize, &String)| {
+        let frontend = |(nth, Front { name, closed }): (usize, &Front)| {
             let count = stats.frontends.get(nth).copied().unwrap_or_default();
             let over = stats.over_limits.get(nth).copied().unwrap_or_default();
             let handshakes_failed = stats.handshakes_failed.get(nth).copied().unwrap_or_default();
@@ -187,6 +217,8 @@ impl Desk {
                     connection_rate: over.connection_rate,
                     request_rate: over.request_rate,
                 },
+                maintenance: *closed,
+                pages: count.pages,
             }
         };
         Report {

@@ -4,12 +4,13 @@
 //! check::run ──Seen──► desk ──► snapshot ──► cores (proxy)
 //!  (control thread)     │                      │ counters
 //!                       └──► report ◄──────────┘
-//!                              └──► client ──► agent.sock
+//!                              └──► client ◄──► agent.sock
 //! ```
 //!
 //! The main thread is the control thread: one current-thread runtime for the checks, the desk and the way to the
 //! agent. The cores have threads of their own and share nothing with it but the snapshot and the counters. Two
-//! queues: observations (bounded, the checks wait when the desk is behind) and the latest report (one place).
+//! queues: observations (bounded, the checks wait when the desk is behind) and the latest report (one place). The agent
+//! says which frontends are in maintenance (the latest word, one place).
 //!
 //! `tls` reads certificates and keys, and looks after their files.
 //!
@@ -44,6 +45,8 @@ pub struct Options {
     pub node: usize,
     /// Where the agent listens: `agent.sock` in this directory.
     pub runtime_dir: PathBuf,
+    /// The frontends that are in maintenance from the first request on, until the agent says otherwise.
+    pub maintenance: Vec<String>,
 }
 
 /// Why the proxy process could not start or go on.
@@ -78,7 +81,7 @@ impl std::error::Error for Error {}
 /// # Errors
 /// When it cannot start. Once it listens, only a signal ends it.
 pub fn run(options: Options) -> Result<(), Error> {
-    let Options { config, node, runtime_dir } = options;
+    let Options { config, node, runtime_dir, maintenance } = options;
     // Before the rights are gone: keys are root's.
     let (store, tls) = tls::Store::open(&config).map_err(Error::Tls)?;
     let pages = config.frontends.iter().map(page).collect();
@@ -89,7 +92,9 @@ pub fn run(options: Options) -> Result<(), Error> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Kernel)?;
     runtime.block_on(async {
         let signals = task::Signals::new().map_err(Error::Kernel)?;
-        let desk = desk::Desk::new(&config, clock::now(), clock::wall_ms());
+        let mut desk = desk::Desk::new(&config, clock::now(), clock::wall_ms());
+        // What follows from it is what everything begins with.
+        desk.close(&maintenance);
         let publisher = publish::Publisher::new(&config, &desk);
         let proxy =
             proxy::start_with(settings(&config, pages), publisher.snapshot(), &tls).map_err(Error::Start)?;

@@ -35,7 +35,7 @@ impl Publisher {
         let rotations = desk.rotation().zip(&self.pools).enumerate();
         let rotations =
             rotations.map(|(at, (servers, pool))| rotation(before.pools().get(at), servers, pool));
-        let now = Arc::new(Snapshot::new(rotations));
+        let now = Arc::new(Snapshot::new(rotations).with_closed(desk.closed()));
         self.snapshot.store(Arc::clone(&now));
         let changed =
             before.pools().iter().zip(now.pools()).filter(|(before, now)| !Arc::ptr_eq(before, now));

@@ -33,7 +33,8 @@ pub(super) async fn run(config: &Config, parts: Parts, agent_sock: PathBuf) {
     let stats = proxy.stats();
     let (reports, latest) = watch::channel(desk.report(clock::now(), &stats));
     let (seen, observations) = mpsc::channel(OBSERVATIONS);
-    tokio::spawn(async move { client::run(&agent_sock, latest).await });
+    let (said, maintenance) = watch::channel(Vec::new());
+    tokio::spawn(async move { client::run(&agent_sock, latest, &said).await });
     tokio::spawn(check::run(check::targets(config), seen));
     if store.is_needed() {
         tokio::spawn(look_after(store));
@@ -47,6 +48,7 @@ pub(super) async fn run(config: &Config, parts: Parts, agent_sock: PathBuf) {
         stats,
         reports,
         observations,
+        maintenance,
         effects,
         scarce: Scarce::default(),
     };
@@ -91,6 +93,8 @@ struct Task {
     stats: Stats,
     reports: watch::Sender<crate::link::Report>,
     observations: mpsc::Receiver<Seen>,
+    /// The frontends that are to be in maintenance, as the agent said last.
+    maintenance: watch::Receiver<Vec<String>>,
     effects: Effects,
     scarce: Scarce,
 }
@@ -105,6 +109,10 @@ impl Task {
             tokio::select! {
                 stopped = &mut stop => return stopped,
                 seen = self.observations.recv() => self.observe(seen.expect(CHECKS_RUN)),
+                Ok(()) = self.maintenance.changed() => {
+                    let names = self.maintenance.borrow_and_update().clone();
+                    self.handle(Input::Maintenance(names));
+                }
                 () = tokio::time::sleep(wait) => self.count(),
             }
         }

@@ -114,6 +114,8 @@ impl Node {
             other @ (Reply::Event(_)
             | Reply::Dump { .. }
             | Reply::Done { .. }
+            | Reply::Maintenance(_)
+            | Reply::Close { .. }
             | Reply::Refused { .. }
             | Reply::Forbidden { .. }) => {
                 Err(Error::new(format!("{} answered Status with {other:?}", self.name)))
@@ -131,7 +133,11 @@ impl Node {
             Reply::Refused { why } | Reply::Forbidden { why } => {
                 Err(Error::new(format!("{} refused the handover: {why}", self.name)))
             }
-            other @ (Reply::Event(_) | Reply::Dump { .. } | Reply::Status(_)) => {
+            other @ (Reply::Event(_)
+            | Reply::Dump { .. }
+            | Reply::Status(_)
+            | Reply::Maintenance(_)
+            | Reply::Close { .. }) => {
                 Err(Error::new(format!("{} answered Handover with {other:?}", self.name)))
             }
         }

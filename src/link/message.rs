@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use super::maintenance::MaintenanceStatus;
 use super::moving::{AddressStatus, RouteStatus, VmacStatus};
 use crate::event::{Alarm, Stamped};
 use crate::vrrp::auth::{KeyId, Mode, Window};
@@ -33,6 +34,13 @@ pub enum Request {
     },
     /// Give the addresses up and take no part until a `Handover` with `undo`. Root or the agent's own user only.
     Release,
+    /// Let frontends of this node answer their maintenance page only, or serve again. Root or the agent's own user only.
+    Maintenance {
+        /// Which; empty: all of them.
+        frontends: Vec<String>,
+        /// Whether it begins.
+        on: bool,
+    },
     /// What the flight recorder has. Root or the agent's own user only.
     Dump,
     /// The data plane's health. From the agent's own proxy process only.
@@ -51,6 +59,13 @@ pub enum Reply {
     Dump {
         /// The JSON.
         json: String,
+    },
+    /// To `Maintenance`: how it stands now.
+    Maintenance(MaintenanceStatus),
+    /// To the proxy, at any time behind its first `Report`: these frontends are in maintenance and no others.
+    Close {
+        /// Their names.
+        frontends: Vec<String>,
     },
     /// The command was carried out.
     Done {
@@ -314,4 +329,7 @@ pub struct ProxyStatus {
     pub state: String,
     /// What it said last; `None` before its first report and after its death.
     pub report: Option<Report>,
+    /// The frontends that an operator has put in maintenance, in the order of the config.
+    #[serde(default)]
+    pub maintenance: Vec<String>,
 }

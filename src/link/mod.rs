@@ -3,11 +3,13 @@
 //! This room must never open a socket; [`frame`] works on bytes.
 
 pub mod frame;
+mod maintenance;
 mod message;
 mod moving;
 mod path;
 mod report;
 
+pub use maintenance::{FrontendMaintenance, MaintenanceStatus};
 pub use message::{
     AgentStatus, AlarmStatus, AuthStatus, HookStatus, LagStatus, PeerStatus, ProxyStatus, Reply, Request,
     RouterStatus, Status, TrackerEffect, TrackerState, TrackerStatus,

@@ -44,6 +44,13 @@ pub struct FrontendReport {
     /// What was refused because its source had enough. A connection counts as one request.
     #[serde(default)]
     pub over_limits: OverLimits,
+    /// In maintenance by an operator's command: no server gets its requests.
+    #[serde(default)]
+    pub maintenance: bool,
+    /// Of its requests those that got its maintenance page, which is no error; of a TCP frontend: clients that were
+    /// disconnected because it is in maintenance.
+    #[serde(default)]
+    pub pages: u64,
 }
 
 /// What a frontend refused because of `per_source`, by the limit. These are errors by clients as well.

@@ -238,6 +238,11 @@ fn proxy(proxy: &ProxyStatus, now_ms: u64, style: Style) -> String {
     rows.extend(
         proxy.report.iter().map(|report| line("clients", format!("{} connected", report.connections))),
     );
+    if !proxy.maintenance.is_empty() {
+        let closed = proxy.maintenance.join(", ");
+        let text = format!("{closed}, by command: `vipd maintenance off --all` ends it");
+        rows.push(bad(line("maintenance", text)));
+    }
     let mut out = format!("proxy  {state}  {pid}\n{}", table("  ", &rows, style));
     out.extend(proxy.report.iter().map(|report| frontends(report, style)));
     out
@@ -254,15 +259,18 @@ fn frontends(report: &Report, style: Style) -> String {
     head.extend(left.then(|| Cell::right("LEFT")));
     let over = report.frontends.iter().any(|frontend| frontend.over_limits != OverLimits::default());
     head.extend(over.then(|| Cell::right("OVER LIMITS")));
+    let shown = report.frontends.iter().any(|frontend| frontend.pages > 0);
+    head.extend(shown.then(|| Cell::right("MAINTENANCE")));
     let head: Vec<Cell> = head.into_iter().map(|cell| cell.ink(Ink::Faint)).collect();
     let rows = report.frontends.iter().map(|frontend| {
         let errors = Cell::right(by_fault(frontend));
         let errors = if frontend.errors == 0 { errors } else { errors.ink(Ink::Watch) };
         let handshakes = failed.then(|| Cell::right(frontend.handshakes_failed));
         let row = [Cell::left(&frontend.name), Cell::right(frontend.requests), errors];
-        let over = over.then(|| Cell::right(by_limit(&frontend.over_limits)));
         let left = left.then(|| Cell::right(frontend.left));
-        row.into_iter().chain(handshakes).chain(left).chain(over).collect()
+        let over = over.then(|| Cell::right(by_limit(&frontend.over_limits)));
+        let pages = shown.then(|| Cell::right(frontend.pages));
+        row.into_iter().chain(handshakes).chain(left).chain(over).chain(pages).collect()
     });
     table("  ", &std::iter::once(head).chain(rows).collect::<Vec<_>>(), style)
 }

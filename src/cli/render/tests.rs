@@ -114,6 +114,7 @@ fn healthy() -> Status {
                 }],
                 connections: 17,
             }),
+            maintenance: Vec::new(),
         }),
         sweeps: 0,
         refused: Vec::new(),
@@ -243,10 +244,19 @@ fn an_agent_alone_and_a_dead_proxy_have_no_pools_to_show() {
 
     let mut dead = healthy();
     let state = "killed by SIGKILL, started again in 100 ms".to_owned();
-    dead.proxy = Some(ProxyStatus { pid: None, since_ms: NOW - 40, deaths: 1, state, report: None });
+    let maintenance = vec!["web".to_owned()];
+    dead.proxy =
+        Some(ProxyStatus { pid: None, since_ms: NOW - 40, deaths: 1, state, report: None, maintenance });
     let text = status::text(&dead, NOW, Style::Plain);
     assert!(text.contains("proxy  killed by SIGKILL, started again in 100 ms  no process\n"), "{text}");
-    assert!(text.contains("  since  2026-11-20 15:58:56 UTC (40 ms)\n  died   1 time since"), "{text}");
+    assert!(
+        text.contains("  since        2026-11-20 15:58:56 UTC (40 ms)\n  died         1 time since"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  maintenance  web, by command: `vipd maintenance off --all` ends it\n"),
+        "{text}"
+    );
 }
 
 #[test]

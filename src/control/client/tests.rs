@@ -41,7 +41,8 @@ fn report(connections: u64) -> Report {
 
 fn client(socket: PathBuf) -> (watch::Sender<Report>, JoinHandle<()>) {
     let (sender, receiver) = watch::channel(report(1));
-    (sender, tokio::spawn(async move { run(&socket, receiver).await }))
+    let (maintenance, _) = watch::channel(Vec::new());
+    (sender, tokio::spawn(async move { run(&socket, receiver, &maintenance).await }))
 }
 
 /// The next report on a connection, as its number of connections.
@@ -134,9 +135,14 @@ fn an_agent_that_does_not_read_gets_the_latest_report_only() {
 
 #[test]
 fn what_is_not_a_reply_ends_the_connection() {
-    assert!(hear(Ok(1), &mut b"{\"reply\":\"done\",\"message\":\"thanks\"}\n".to_vec()).is_ok());
-    let broken = |mut bytes: Vec<u8>| hear(Ok(1), &mut bytes).is_err();
+    let (maintenance, said) = watch::channel(Vec::new());
+    let mut done = b"{\"reply\":\"done\",\"message\":\"thanks\"}\n".to_vec();
+    assert!(hear(Ok(1), &mut done, &maintenance).is_ok());
+    let mut close = b"{\"reply\":\"close\",\"frontends\":[\"web\"]}\n".to_vec();
+    assert!(hear(Ok(1), &mut close, &maintenance).is_ok());
+    assert_eq!(*said.borrow(), ["web"]);
+    let broken = |mut bytes: Vec<u8>| hear(Ok(1), &mut bytes, &maintenance).is_err();
     assert!(broken(b"GET / HTTP/1.1\n".to_vec()));
     assert!(broken(vec![b'x'; MAX_REPLY + 1]));
-    assert!(hear(Ok(0), &mut Vec::new()).is_err());
+    assert!(hear(Ok(0), &mut Vec::new(), &maintenance).is_err());
 }

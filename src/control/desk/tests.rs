@@ -455,3 +455,21 @@ fn with_too_few_servers_left_all_of_them_are_used() {
     assert!(effects.publish && effects.events.contains(&panic(false)), "{effects:?}");
     assert_eq!(rotation(&bench), ["app2", "app3"]);
 }
+
+#[test]
+fn the_agents_word_is_published_once_and_confirmed_every_time() {
+    let mut desk = Desk::new(&config(), NOW, WALL);
+    let mut says = |names: &[&str]| {
+        let mut out = Effects::default();
+        let names = names.iter().map(ToString::to_string).collect();
+        desk.handle(NOW, WALL, Input::Maintenance(names), &mut out);
+        let reports = desk.report(NOW, &Stats::default()).frontends;
+        let said: Vec<_> = reports.iter().map(|front| front.maintenance).collect();
+        assert_eq!(desk.closed().collect::<Vec<_>>(), said);
+        (out.publish, out.report, said)
+    };
+    assert_eq!(says(&["files", "stranger"]), (true, true, vec![false, true]));
+    assert_eq!(says(&["files"]), (false, true, vec![false, true]));
+    assert_eq!(says(&["web"]), (true, true, vec![true, false]));
+    assert_eq!(says(&[]), (true, true, vec![false, false]));
+}

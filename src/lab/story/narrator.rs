@@ -201,6 +201,7 @@ const fn tone_of(event: &Event) -> Tone {
         | Event::Hooked { succeeded: true, .. }
         | Event::ServerReturned { .. }
         | Event::Panic { begins: false, .. }
+        | Event::Maintenance { .. }
         | Event::ServerUp { .. } => Tone::Role,
         Event::Tracked { .. }
         | Event::Hooked { .. }
