@@ -143,7 +143,7 @@ fn files() {
     assert!(open_files(&proxy) < FILES, "before it happens");
 
     // Twice as many as there is room for: the rest waits at the door.
-    idle.extend((0..FILES as u16).map(|more| Client::connect(&world, nth + more)));
+    idle.extend((nth..).take(FILES).map(|nth| Client::connect(&world, nth)));
     // What it has inherited may have numbers beyond the limit.
     until("no file is left", || open_files(&proxy) >= FILES);
     does_not_spin(&proxy);
