@@ -83,19 +83,39 @@ impl Alarm {
         Ok(())
     }
 
-    /// Waits until it rings, and then it is no longer set. May be dropped and called again.
+    /// Waits until it rings, and then it is no longer set. May be dropped and called again. Expirations are not read:
+    /// setting it takes them back (timerfd_create(2)), and the reactor hears of every new one.
     ///
     /// # Errors
     /// None that the kernel documents for a valid timerfd.
     pub async fn rings(&mut self) -> io::Result<()> {
-        let mut guard = self.fd.readable().await?;
-        let mut expirations = [0; 8];
-        match rustix::io::read(self.fd.get_ref(), &mut expirations) {
-            Ok(_) => self.set = None,
-            Err(rustix::io::Errno::AGAIN) => {}
-            Err(error) => return Err(error.into()),
-        }
-        guard.clear_ready();
+        self.fd.readable().await?.clear_ready();
+        self.set = None;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::Span;
+
+    #[test]
+    fn an_alarm_rings_each_time_it_was_set_and_not_before() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut alarm = Alarm::new().expect("a timerfd");
+            for _ in 0..3 {
+                let at = now() + Span::from_millis(5);
+                alarm.set(Some(at)).expect("set");
+                alarm.rings().await.expect("rung");
+                assert!(now() >= at);
+            }
+            // Rung and not waited for, then set to a past moment: a new ring.
+            alarm.set(Some(Time::ZERO)).expect("set");
+            tokio::task::yield_now().await;
+            alarm.set(Some(now())).expect("set");
+            alarm.rings().await.expect("rung");
+        });
     }
 }
