@@ -7,7 +7,6 @@
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::sys::socket::{LinkAddr, MsgFlags, recvmsg};
 use pnet::packet::ethernet::EtherType;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -46,23 +45,20 @@ impl PacketWatch {
     }
 
     /// Takes one frame without waiting: the index of the interface it came in on, and its length in `frame`, which
-    /// cuts it off; `None` when there is none.
+    /// cuts it off; `None` when there is none. The kernel is asked when the reactor has heard of one.
     ///
     /// # Errors
     /// What recvmsg(2) says, for instance `ENETDOWN` when an interface went down.
     pub(super) fn receive(&self, frame: &mut [u8]) -> io::Result<Option<(u32, usize)>> {
         let mut buffers = [IoSliceMut::new(frame)];
-        let fd = self.fd.get_ref().as_raw_fd();
-        let message = match recvmsg::<LinkAddr>(fd, &mut buffers, None, MsgFlags::MSG_DONTWAIT) {
-            Ok(message) => message,
-            Err(Errno::EAGAIN) => {
-                let empty = |_: &OwnedFd| -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) };
-                let _would_block = self.fd.try_io(Interest::READABLE, empty);
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
+        let receive = |fd: &OwnedFd| {
+            let message = recvmsg::<LinkAddr>(fd.as_raw_fd(), &mut buffers, None, MsgFlags::MSG_DONTWAIT)?;
+            let interface = message.address.map_or(0, |from| from.ifindex());
+            Ok((u32::try_from(interface).unwrap_or(0), message.bytes))
         };
-        let interface = message.address.map_or(0, |from| from.ifindex());
-        Ok(Some((u32::try_from(interface).unwrap_or(0), message.bytes)))
+        match self.fd.try_io(Interest::READABLE, receive) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            taken => taken.map(Some),
+        }
     }
 }
