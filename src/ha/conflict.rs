@@ -140,23 +140,24 @@ impl Conflicts {
 
     fn compare(&mut self, at: (Time, u64), advert: &Received, sender: &Sender, events: &mut Vec<Event>) {
         let hold = advert.interval.span().times(INTERVALS + 1);
-        let who = match sender {
+        if let Sender::Stranger = sender {
+            let what = stranger(self.ours.vrid, advert);
+            return self.raise(at, Alarm::Stranger, hold, what, events);
+        }
+        // In words only when there is something to say: most adverts are in order.
+        let who = || match sender {
             Sender::Node(name) => format!("{name} ({})", advert.source),
-            Sender::Unknown => advert.source.to_string(),
-            Sender::Stranger => {
-                let what = stranger(self.ours.vrid, advert);
-                return self.raise(at, Alarm::Stranger, hold, what, events);
-            }
+            Sender::Unknown | Sender::Stranger => advert.source.to_string(),
         };
         if advert.priority != Priority::RESIGN && self.persists(at.0, advert) {
-            self.raise(at, Alarm::TwoActives, hold, two_actives(&who, advert.priority), events);
+            self.raise(at, Alarm::TwoActives, hold, two_actives(&who(), advert.priority), events);
         }
         if advert.interval != self.ours.interval {
-            self.raise(at, Alarm::IntervalDiffers, hold, self.interval(&who, advert), events);
+            self.raise(at, Alarm::IntervalDiffers, hold, self.interval(&who(), advert), events);
         }
         let own = self.ours.addresses[usize::from(matches!(advert.source, IpAddr::V6(_)))];
         if advert.addresses != own {
-            self.raise(at, Alarm::AddressesDiffer, hold, addresses(&who, advert.addresses, own), events);
+            self.raise(at, Alarm::AddressesDiffer, hold, addresses(&who(), advert.addresses, own), events);
         }
     }
 
