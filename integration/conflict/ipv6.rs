@@ -38,7 +38,7 @@ fn detect_duplicates_on(host: &Host) {
 fn usable_on(host: &Host) -> Option<bool> {
     let look = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let found = runtime.block_on(async { Netlink::open()?.interfaces().await }).expect("netlink");
+        let found = runtime.block_on(async { Netlink::open()?.interfaces() }).expect("netlink");
         let mut addresses = found.into_iter().flat_map(|interface| interface.addresses);
         addresses.find(|assigned| assigned.cidr == V6).map(|assigned| !assigned.tentative)
     };

@@ -217,7 +217,7 @@ impl Pair {
         let look = || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async { Netlink::open().expect("netlink").interfaces().await.expect("a dump") })
+            runtime.block_on(async { Netlink::open().expect("netlink").interfaces().expect("a dump") })
         };
         let interfaces = self.lab.host(host).run(look).expect("a thread there");
         let assigned = interfaces.iter().flat_map(|interface| &interface.addresses);

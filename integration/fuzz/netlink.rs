@@ -1,9 +1,9 @@
 //! What must hold for any answers to a look at the kernel; the fuzz target and `integration/vectors.rs` share it.
 
-use rtnetlink::packet_core::{NetlinkBuffer, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
-use vipd::net::netlink::{ADDRESS_PROTOCOL, Inventory};
+use vipd::net::netlink::{ADDRESS_PROTOCOL, Inventory, messages};
 
 /// Messages as the kernel sends them, one behind the other. Whatever they say, every interface is one of them, in order,
 /// and has at most the addresses that were said to be on it, with a prefix that fits; an address that carries no tag is
@@ -12,7 +12,8 @@ pub(crate) fn netlink(datagram: &[u8]) {
     let mut inventory = Inventory::default();
     let mut links = Vec::new();
     let mut addresses = Vec::new();
-    for message in messages(datagram) {
+    for payload in messages(datagram) {
+        let NetlinkPayload::InnerMessage(message) = payload else { continue };
         if let RouteNetlinkMessage::NewLink(link) = message {
             links.push(link.header.index);
             inventory.link(link);
@@ -37,21 +38,6 @@ pub(crate) fn netlink(datagram: &[u8]) {
             );
         }
     }
-}
-
-/// As the connection takes a datagram apart: a message that cannot be read is left out, behind a wrong length is nothing.
-fn messages(mut datagram: &[u8]) -> impl Iterator<Item = RouteNetlinkMessage> {
-    std::iter::from_fn(move || {
-        loop {
-            let length = usize::try_from(NetlinkBuffer::new_checked(datagram).ok()?.length()).ok()?;
-            let (message, rest) = datagram.split_at_checked(length)?;
-            datagram = rest;
-            let read = NetlinkMessage::deserialize(message).map(|message| message.payload);
-            if let Ok(NetlinkPayload::InnerMessage(inner)) = read {
-                return Some(inner);
-            }
-        }
-    })
 }
 
 fn tagged(message: &AddressMessage) -> bool {

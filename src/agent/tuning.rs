@@ -12,7 +12,7 @@ use super::{Error, runtime};
 /// # Errors
 /// [`Error::Failed`] when the kernel does not say which interfaces there are.
 pub fn tuning(config: &Config) -> Result<Vec<Vec<Advice>>, Error> {
-    let look = async { Netlink::open()?.interfaces().await };
+    let look = async { Netlink::open()?.interfaces() };
     let failed = |error| Error::Failed(format!("the interfaces of this machine are not known: {error}"));
     let interfaces = runtime()?.block_on(look).map_err(failed)?;
     Ok(config.routers.iter().map(|router| advice(config, router, &interfaces, sysctl::read)).collect())

@@ -123,7 +123,7 @@ impl Ha {
             config,
             node,
         };
-        ha.interfaces = ha.hands.netlink.interfaces().await?;
+        ha.interfaces = ha.hands.netlink.interfaces()?;
         ways::remove_stale(&ha.hands.routes).await?;
         vip::remove_stale(&ha.hands.netlink, Some(&ha.config), &ha.interfaces).await?;
         vmac::remove_stale(&ha.hands.netlink, &ha.config.routers, &ha.interfaces).await?;
@@ -277,9 +277,9 @@ impl Ha {
 
     /// Looks at the interfaces and makes what is there what should be there.
     async fn look(&mut self) -> io::Result<()> {
-        self.interfaces = self.hands.netlink.interfaces().await?;
+        self.interfaces = self.hands.netlink.interfaces()?;
         if vmac::ensure(&self.hands.netlink, &mut self.instances, &self.interfaces).await {
-            self.interfaces = self.hands.netlink.interfaces().await?;
+            self.interfaces = self.hands.netlink.interfaces()?;
         }
         self.offers.look(&self.interfaces);
         self.survey();

@@ -35,7 +35,7 @@ pub struct Cleared {
 /// `PermissionDenied` without CAP_NET_ADMIN; what else the kernel says.
 pub async fn release(config: Option<(&Config, usize)>, auths: &mut [Option<Auth>]) -> io::Result<Cleared> {
     let netlink = Netlink::open()?;
-    let interfaces = netlink.interfaces().await?;
+    let interfaces = netlink.interfaces()?;
     let routes = ways::remove_stale(&Routes::open()?).await?;
     let addresses = vip::remove_stale(&netlink, config.map(|(config, _)| config), &interfaces).await?;
     let links = vmac::remove_stale(&netlink, &[], &interfaces).await?;

@@ -215,7 +215,7 @@ pub(crate) async fn remove(netlink: &Netlink, instances: &[Instance]) {
     if instances.iter().all(|instance| instance.vmacs.is_empty()) {
         return;
     }
-    let removed = async { remove_stale(netlink, &[], &netlink.interfaces().await?).await };
+    let removed = async { remove_stale(netlink, &[], &netlink.interfaces()?).await };
     if let Err(error) = removed.await {
         tracing::warn!("the links with virtual MAC addresses could not be removed: {error}");
     }

@@ -1,8 +1,9 @@
 //! Interfaces, their addresses and our routes through rtnetlink (rtnetlink(7)).
 //!
 //! Requests and events use two connections: on one, the kernel's echo of a change of ours would be taken for the
-//! reply to it and never reach the events.
+//! reply to it and never reach the events. What there is, is asked on a third socket.
 
+mod dump;
 mod inventory;
 mod macvlan;
 mod neighbours;
@@ -10,6 +11,7 @@ mod requests;
 mod routes;
 mod watch;
 
+pub use dump::messages;
 pub use inventory::Inventory;
 pub use macvlan::Macvlan;
 pub use requests::Netlink;

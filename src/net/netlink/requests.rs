@@ -4,19 +4,22 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteType};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{AddressMessageBuilder, Error, Handle, new_connection};
 
+use super::dump::Dump;
 use super::inventory::assigned;
 use super::{ADDRESS_PROTOCOL, Interface, Inventory};
 use crate::vrrp::Cidr;
 
-/// A connection for requests. Its socket belongs to the network namespace in which it was opened.
-#[derive(Clone, Debug)]
+/// A connection for requests. Its sockets belong to the network namespace in which it was opened.
+#[derive(Debug)]
 pub struct Netlink {
     pub(super) handle: Handle,
+    dump: Dump,
 }
 
 impl Netlink {
@@ -27,22 +30,28 @@ impl Netlink {
     pub fn open() -> io::Result<Self> {
         let (connection, handle, _) = new_connection()?;
         tokio::spawn(connection);
-        Ok(Self { handle })
+        Ok(Self { handle, dump: Dump::open()? })
     }
 
     /// Every interface with its addresses, in the order of their indexes.
     ///
     /// # Errors
     /// What the kernel says.
-    pub async fn interfaces(&self) -> io::Result<Vec<Interface>> {
+    pub fn interfaces(&self) -> io::Result<Vec<Interface>> {
         let mut inventory = Inventory::default();
-        let mut links = std::pin::pin!(self.handle.link().get().execute());
-        while let Some(message) = links.try_next().await.map_err(into_io)? {
-            inventory.link(message);
-        }
-        let mut addresses = std::pin::pin!(self.handle.address().get().execute());
-        while let Some(message) = addresses.try_next().await.map_err(into_io)? {
-            inventory.address(&message);
+        let mut links = LinkMessage::default();
+        // IPv6's counters of each interface, added up over all cores: nobody here reads them.
+        links.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let questions =
+            [RouteNetlinkMessage::GetLink(links), RouteNetlinkMessage::GetAddress(AddressMessage::default())];
+        for question in questions {
+            self.dump.ask(question, |message| {
+                if let RouteNetlinkMessage::NewLink(link) = message {
+                    inventory.link(link);
+                } else if let RouteNetlinkMessage::NewAddress(address) = message {
+                    inventory.address(&address);
+                }
+            })?;
         }
         Ok(inventory.into_interfaces())
     }
