@@ -15,17 +15,19 @@ pub(crate) struct Rest {
     pub(crate) cpu: f64,
 }
 
-/// How long is looked.
-const SPAN: Duration = Duration::from_secs(5);
+/// How long is looked: ten times what comes every few seconds.
+const SPAN: Duration = Duration::from_secs(30);
 
-/// Watches `pids` for a while.
-pub(crate) fn measure(pids: &[u32]) -> Result<Rest, Error> {
-    let from = (Moment::now(), nanos_on_cpu(pids)?);
+/// Watches the Active and the Backup for a while, whose processes `nodes` are.
+pub(crate) fn measure(nodes: [&[u32]; 2]) -> Result<[Rest; 2], Error> {
+    let [from_active, from_backup] = nodes.map(|pids| (Moment::now(), nanos_on_cpu(pids)));
     sleep(SPAN);
-    let to = (Moment::now(), nanos_on_cpu(pids)?);
-    let busy = Duration::from_nanos(to.1 - from.1);
-    let cpu = 100.0 * busy.as_secs_f64() / to.0.since(from.0).as_secs_f64();
-    Ok(Rest { resident: resident_of(pids)?, cpu })
+    let since = |(at, nanos): (Moment, Result<u64, Error>), pids| {
+        let (span, busy) = (Moment::now().since(at), Duration::from_nanos(nanos_on_cpu(pids)? - nanos?));
+        let cpu = 100.0 * busy.as_secs_f64() / span.as_secs_f64();
+        Ok(Rest { resident: resident_of(pids)?, cpu })
+    };
+    Ok([since(from_active, nodes[0])?, since(from_backup, nodes[1])?])
 }
 
 /// Resident memory of `pids` together in MiB.

@@ -83,7 +83,7 @@ impl Bed {
     pub(crate) fn rest(&self) -> Result<[Rest; 2], Error> {
         self.settle()?;
         let [active, backup] = self.pair.speakers()?;
-        Ok([rest::measure(&active)?, rest::measure(&backup)?])
+        rest::measure([&active, &backup])
     }
 
     /// One round, beginning and ending with lb1 as the Active; it fails `later` than one of lb1's

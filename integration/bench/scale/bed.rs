@@ -69,7 +69,7 @@ impl Bed {
     pub(crate) fn rest(&self) -> Result<[Rest; 2], Error> {
         // The announcements of the start are over.
         sleep(Duration::from_secs(6));
-        Ok([rest::measure(&self.lb1.pids()?)?, rest::measure(&self.lb2.pids()?)?])
+        rest::measure([&self.lb1.pids()?, &self.lb2.pids()?])
     }
 
     /// One round, beginning and ending with lb1 as the Active of every router.

@@ -6,19 +6,22 @@ use crate::Measured;
 use crate::bed::Round;
 use crate::fleet::Kind;
 
-type Figure = (&'static str, fn(&Measured) -> f64);
+/// Its name, and its value for a number of routers beside the same contender with the fewest.
+type Figure = (&'static str, fn(&Measured, &Measured) -> f64);
 
-const FIGURES: [Figure; 10] = [
-    ("start to the last router's advert, ms", |of| millis(of.start)),
-    ("Active: processor, % of one core", |of| of.rest[0].cpu),
-    ("Active: per router, 1/1000 %", |of| 1e3 * of.rest[0].cpu / f64::from(of.routers)),
-    ("Backup: processor, % of one core", |of| of.rest[1].cpu),
-    ("Backup: per router, 1/1000 %", |of| 1e3 * of.rest[1].cpu / f64::from(of.routers)),
-    ("Active: resident memory, MiB", |of| of.rest[0].resident),
-    ("takeover: first to last advert, ms", |of| median(of, |round| round.adverts)),
-    ("takeover: first advert to last GARP, ms", |of| median(of, |round| round.all)),
-    ("takeover: cable to last GARP, ms", |of| median(of, |round| round.cable)),
-    ("takeover: advert to own last GARP, worst, ms", |of| median(of, |round| round.worst)),
+const FIGURES: [Figure; 12] = [
+    ("start to the last router's advert, ms", |of, _| millis(of.start)),
+    ("Active: processor, % of one core", |of, _| of.rest[0].cpu),
+    ("Active: per router, 1/1000 %", |of, _| 1e3 * of.rest[0].cpu / f64::from(of.routers)),
+    ("Active: each router more, 1/1000 %", |of, least| more(of, least, 0)),
+    ("Backup: processor, % of one core", |of, _| of.rest[1].cpu),
+    ("Backup: per router, 1/1000 %", |of, _| 1e3 * of.rest[1].cpu / f64::from(of.routers)),
+    ("Backup: each router more, 1/1000 %", |of, least| more(of, least, 1)),
+    ("Active: resident memory, MiB", |of, _| of.rest[0].resident),
+    ("takeover: first to last advert, ms", |of, _| median(of, |round| round.adverts)),
+    ("takeover: first advert to last GARP, ms", |of, _| median(of, |round| round.all)),
+    ("takeover: cable to last GARP, ms", |of, _| median(of, |round| round.cable)),
+    ("takeover: advert to own last GARP, worst, ms", |of, _| median(of, |round| round.worst)),
 ];
 
 /// One table for each figure's growth with the number of routers.
@@ -30,15 +33,21 @@ pub(crate) fn print(kinds: &[Kind], routers: &[u8], measured: &[Measured]) {
         for kind in kinds {
             print!("{name:<48}{kind:<12}");
             for routers in routers {
-                let found = measured.iter().find(|of| of.kind == *kind && of.routers == *routers);
-                match found {
-                    Some(found) => print!("{:>10.3}", figure(found)),
-                    None => print!("{:>10}", "–"),
+                let own = measured.iter().filter(|of| of.kind == *kind);
+                let found = own.clone().find(|of| of.routers == *routers);
+                match found.zip(own.min_by_key(|of| of.routers)).map(|(of, least)| figure(of, least)) {
+                    Some(value) if value.is_finite() => print!("{value:>10.3}"),
+                    Some(_) | None => print!("{:>10}", "–"),
                 }
             }
             println!();
         }
     }
+}
+
+/// What each router costs beyond those of `least`, in thousandths of a percent of a core.
+fn more(of: &Measured, least: &Measured, node: usize) -> f64 {
+    1e3 * (of.rest[node].cpu - least.rest[node].cpu) / f64::from(of.routers - least.routers)
 }
 
 fn median(of: &Measured, figure: fn(&Round) -> Duration) -> f64 {
