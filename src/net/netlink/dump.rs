@@ -35,8 +35,21 @@ impl Dump {
     /// Asks, and hands each message of the answer to `take`.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says. Nothing of the answer is left for the next question.
     pub(super) fn ask(
+        &self,
+        question: RouteNetlinkMessage,
+        take: impl FnMut(RouteNetlinkMessage),
+    ) -> io::Result<()> {
+        let answered = self.converse(question, take);
+        if answered.is_err() {
+            // A question behind one whose answer has not been read is refused (EBUSY).
+            while self.socket.recv_from_full().is_ok() {}
+        }
+        answered
+    }
+
+    fn converse(
         &self,
         question: RouteNetlinkMessage,
         mut take: impl FnMut(RouteNetlinkMessage),
@@ -73,4 +86,30 @@ pub fn messages(mut datagram: &[u8]) -> impl Iterator<Item = NetlinkPayload<Rout
         Some(NetlinkMessage::deserialize(message).ok().map(|message| message.payload))
     };
     std::iter::from_fn(one).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use rtnetlink::packet_route::link::LinkMessage;
+
+    use super::*;
+
+    fn links() -> RouteNetlinkMessage {
+        RouteNetlinkMessage::GetLink(LinkMessage::default())
+    }
+
+    #[test]
+    fn a_question_that_fails_leaves_nothing_behind() {
+        let dump = Dump::open().expect("a socket");
+        let mut question = NetlinkMessage::from(links());
+        question.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        question.finalize();
+        let mut bytes = vec![0; question.buffer_len()];
+        question.serialize(&mut bytes);
+        dump.socket.send(&bytes, 0).expect("asked, and nobody reads the answer");
+        assert!(dump.ask(links(), drop).is_err(), "it is refused");
+        let mut seen = 0;
+        dump.ask(links(), |_| seen += 1).expect("the kernel answers");
+        assert!(seen > 0, "there is lo");
+    }
 }

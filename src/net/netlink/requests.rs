@@ -36,8 +36,12 @@ impl Netlink {
     /// Every interface with its addresses, in the order of their indexes.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says, twice: it may have had no memory for a part of the answer.
     pub fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        self.look().or_else(|_once_more| self.look())
+    }
+
+    fn look(&self) -> io::Result<Vec<Interface>> {
         let mut inventory = Inventory::default();
         let mut links = LinkMessage::default();
         // IPv6's counters of each interface, added up over all cores: nobody here reads them.
