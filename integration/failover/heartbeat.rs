@@ -1,6 +1,6 @@
 //! The UDP heartbeat on real kernels: what one path alone holds back, and what forged datagrams do not.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
@@ -16,7 +16,7 @@ use vipd::vrrp::{Centis, Dialect, Priority, Refusal, Role, Version, Vrid};
 use super::authentic::{OURS, THEIRS, pair_with, signer};
 use super::pair::{NODES, PATIENCE, Pair, VIP};
 use super::vmac::moved_to;
-use super::{RESIGNED, SILENCE};
+use super::{RESIGNED, SILENCE, VIP_V6};
 
 const PORT: u16 = 8112;
 const LB1: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -69,11 +69,11 @@ fn paths(status: &Status) -> [PathStatus; 2] {
 fn cut(pair: &Pair, node: &str, matches: &[&str]) {
     let rules: Vec<_> = matches.iter().map(|rule| format!("{rule} drop;")).collect();
     let chain = format!("chain in {{ type filter hook input priority 0; {} }}", rules.join(" "));
-    pair.on(node, &format!("nft table ip cut {{ {chain}; }}"));
+    pair.on(node, &format!("nft table inet cut {{ {chain}; }}"));
 }
 
 fn mend(pair: &Pair, node: &str) {
-    pair.on(node, "nft delete table ip cut");
+    pair.on(node, "nft delete table inet cut");
 }
 
 /// lb2 loses exactly the path at `lost`, tells it, and hears ten intervals more on the other without moving.
@@ -165,6 +165,52 @@ fn with_a_virtual_mac_the_heartbeat_goes_on_from_the_card_and_carries_the_rest()
     moved_to(&pair, "lb2", asked);
     let why = pair.node("lb2").status().expect("a status").routers.remove(0).why;
     assert_eq!(why, "lb1 (10.77.0.1) gave it up");
+}
+
+/// A router with IPv6 addresses alone, and heartbeats over IPv6.
+#[test]
+fn over_ipv6_alone_either_path_holds_the_backup_back_and_carries_a_resignation() {
+    let beats = [("lb1", "fd00:9::1", LB1), ("lb2", "fd00:9::2", LB2)];
+    let config = |config: &str| {
+        let mut text = config.replace("[[vrrp]]\n", &format!("[[vrrp]]\nheartbeat = {{ port = {PORT} }}\n"));
+        for (_, beat, own) in beats {
+            let own = format!("\"{own}\"\n");
+            text = text.replace(&own, &format!("{own}heartbeat = \"{beat}\"\n"));
+        }
+        let text = text.replace("[\"10.77.0.100/24\"]", "[\"fe80::51/64\", \"2001:db8::100/64\"]");
+        text.replace("10.77.0.100:", "[2001:db8::100]:")
+    };
+    let mut pair = pair_with(config, |_| OURS);
+    for (node, beat, _) in beats {
+        pair.on(node, &format!("ip address add {beat}/64 dev eth0 nodad"));
+    }
+    pair.on("client", "ip address add 2001:db8::50/64 dev eth0 nodad");
+    pair.start_nodes(&NODES);
+    pair.settle();
+    pair.send_to(&[SocketAddr::from((VIP_V6, 3000))]);
+    let alive = |status: &Status| paths(status).iter().all(|path| path.state == PathState::Alive);
+    let was = pair.node("lb2").wait_for("both paths alive", PATIENCE, alive).expect("heard on both");
+    let was = &was.routers[0];
+    assert_eq!(was.alarms, []);
+
+    cut(&pair, "lb2", &["ip6 nexthdr 112"]);
+    only_one_is_lost(&pair, 0, was);
+    mend(&pair, "lb2");
+    is_back(&pair, 0);
+    cut(&pair, "lb2", &[UDP]);
+    only_one_is_lost(&pair, 1, was);
+    mend(&pair, "lb2");
+    is_back(&pair, 1);
+
+    cut(&pair, "lb2", &["ip6 nexthdr 112"]);
+    let asked = Moment::now();
+    pair.node("lb1").signal(Signal::SIGTERM).expect("signalled");
+    let advert = pair.advert_of("lb2", asked);
+    assert!(advert.at.since(asked) < RESIGNED, "took {:?}", advert.at.since(asked));
+    pair.served_from(Moment::now());
+    let lb2 = pair.node("lb2").status().expect("a status").routers.remove(0);
+    assert_eq!((lb2.role, lb2.why.contains("gave it up")), (Role::Active, true), "{}", lb2.why);
+    assert_eq!(lb2.alarms, []);
 }
 
 #[test]

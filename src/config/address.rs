@@ -1,5 +1,5 @@
 //! Addresses as people write them. A node's own address is IPv4 in this release; IPv6 is recognised and refused there
-//! by name.
+//! by name. Its heartbeats may come from either family.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
@@ -19,6 +19,17 @@ pub(super) fn host(text: &str) -> Result<IpAddr, Wrong> {
     let address = ipv4(text, "10.77.0.1")?;
     usable(IpAddr::V4(address))?;
     Ok(IpAddr::V4(address))
+}
+
+/// Where a node's heartbeats come from.
+pub(super) fn heartbeat(text: &str) -> Result<IpAddr, Wrong> {
+    let Ok(address) = text.parse::<Ipv6Addr>() else { return host(text) };
+    if address.is_unicast_link_local() {
+        return Err(Wrong::new(format!("{address} is an address on one link, and does not say on which"))
+            .help("write one that is known beyond it: of fd00::/8, for instance"));
+    }
+    let address = address.to_canonical();
+    usable(address).map(|()| address)
 }
 
 /// A virtual address with its prefix length.

@@ -73,12 +73,6 @@ fn contradictions(file: &File, router: &Router, heartbeat: &Spanned<Heartbeat>, 
         let message = "a heartbeat needs peers, and there is no other [[node]]";
         problems.error(heartbeat.span(), message).help("add a [[node]] for each peer, or remove it");
     }
-    let v4 = router.addresses.own.iter().any(|at| at.get_ref().family() == Family::V4);
-    if let Some(v6) = router.addresses.own.first().filter(|_| !v4) {
-        let message = "a heartbeat lists the IPv4 addresses of its router, and there is none";
-        let problem = problems.error(heartbeat.span(), message);
-        problem.other(v6.span(), "IPv6 alone here").help("remove the heartbeat, or add an IPv4 address");
-    }
 }
 
 /// Each node is known by the address that its heartbeats come from, and that address stays where it is.
@@ -95,6 +89,17 @@ fn addresses(file: &File, problems: &mut Problems<'_>) {
             problem.other(first, "first used here").help("each machine has its own address");
         }
     }
+    let mut used = file.nodes.iter().filter_map(used);
+    if let Some((one, first)) = used.next()
+        && let Some((other, place)) = used.find(|(other, _)| Family::of(*other) != Family::of(one))
+    {
+        let (family, others) = (Family::of(one), Family::of(other));
+        let message = format!("heartbeats from {others} do not go to a node that has them over {family}");
+        let problem = problems.error(place, message);
+        problem
+            .other(first, format!("{family} here"))
+            .help(format!("give each node a `heartbeat` of one family: heartbeat = \"{}\"", example(family)));
+    }
     for at in given() {
         let moves = |virt: &&Spanned<crate::vrrp::Cidr>| virt.get_ref().address == *at.get_ref();
         if let Some(virt) = file.routers.iter().flat_map(|router| router.addresses.all()).find(moves) {
@@ -104,6 +109,13 @@ fn addresses(file: &File, problems: &mut Problems<'_>) {
                 .other(virt.span(), "it is a virtual address here")
                 .help("write the machine's own address");
         }
+    }
+}
+
+const fn example(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "192.168.9.2",
+        Family::V6 => "fd00:9::2",
     }
 }
 

@@ -147,7 +147,7 @@ fn node(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<Nod
         name: table.required("name", "name = \"lb1\"", value::name),
         address: table.required("address", "address = \"10.77.0.1\"", of_text(address::host)),
         priority: table.required("priority", "priority = 100", value::priority),
-        heartbeat: table.optional("heartbeat", of_text(address::host)),
+        heartbeat: table.optional("heartbeat", of_text(address::heartbeat)),
     };
     table.finish();
     Some(node)

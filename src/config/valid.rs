@@ -54,7 +54,8 @@ pub struct Node {
     pub address: IpAddr,
     /// What it competes with, 1..=254, or 255 for the owner of the addresses.
     pub priority: Priority,
-    /// Its address for the UDP heartbeat, perhaps on another network. Default its own address.
+    /// Its address for the UDP heartbeat, perhaps on another network; on every node of one family. Default its own
+    /// address.
     pub heartbeat: IpAddr,
 }
 

@@ -10,7 +10,7 @@
 //! +----------------+---------------------------+----------------------------------+
 //! ```
 //!
-//! * The datagram goes between the nodes' heartbeat addresses. The sender is known by its source address; the source
+//! * The datagram goes between the nodes' heartbeat addresses, over IPv4 or IPv6. The sender is known by its source address; the source
 //!   port is not looked at.
 //! * The checksum of version 3 is that with a pseudo-header: from the sender's `address` to the receiver's `address`,
 //!   whatever their heartbeat addresses, with protocol 112 and the length of the message without the trailer. That of
@@ -18,7 +18,8 @@
 //! * The signature binds version, VRID and the sender's `address`, as that of a multicast advert does. Its key is
 //!   HMAC-SHA256 of the router's key over "vipd UDP heartbeat", and its sequences are its own, so a copy from the main
 //!   path is refused. Unsigned datagrams are refused whatever the mode of the main path.
-//! * It lists the IPv4 addresses of its router. There is no requirement for the TTL: nodes may be routers apart.
+//! * It is an advert of the nodes' addresses, which are IPv4, and lists the IPv4 addresses of its router: none when that
+//!   has only IPv6 ones. There is no requirement for the TTL: nodes may be routers apart.
 //!
 //! The machine hears an advert of either path alike, as one from the sender's `address`.
 

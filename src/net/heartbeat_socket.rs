@@ -21,16 +21,18 @@ use crate::vrrp::wire;
 
 /// Offset in an IPv4 header (RFC 791 §3.1).
 const IP_SOURCE: u32 = 12;
+/// Offset in an IPv6 header (RFC 8200 §3).
+const IPV6_SOURCE: u32 = 8;
 
-/// A UDP socket over IPv4.
+/// A UDP socket over IPv4 or IPv6.
 #[derive(Debug)]
 pub struct HeartbeatSocket {
     fd: AsyncFd<OwnedFd>,
 }
 
 impl HeartbeatSocket {
-    /// Binds `address`, on this machine already or not yet (`IP_FREEBIND`); port 0 picks a free one. Needs a tokio
-    /// runtime with I/O.
+    /// Binds `address`, on this machine already or not yet (`IP_FREEBIND`, `IPV6_FREEBIND`); port 0 picks a free one.
+    /// Needs a tokio runtime with I/O.
     ///
     /// # Errors
     /// With the address: another program has the port.
@@ -68,9 +70,9 @@ impl HeartbeatSocket {
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         match recvfrom::<SockaddrStorage>(self.fd.get_ref().as_raw_fd(), buffer) {
             Ok((length, from)) => {
-                let from = from.as_ref().and_then(SockaddrStorage::as_sockaddr_in);
+                let from = from.as_ref().and_then(sender);
                 let from = from.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-                Ok(Some((length, SocketAddr::new(from.ip().into(), from.port()))))
+                Ok(Some((length, from)))
             }
             Err(Errno::EAGAIN) => {
                 // The next wait asks the reactor, which may not have looked since the timer rang.
@@ -105,19 +107,36 @@ impl HeartbeatSocket {
     }
 }
 
+fn sender(from: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = from.as_sockaddr_in() {
+        return Some(SocketAddr::new(v4.ip().into(), v4.port()));
+    }
+    from.as_sockaddr_in6().map(|v6| SocketAddr::new(v6.ip().into(), v6.port()))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Label {
     Take,
+    /// It is not this peer.
+    Not(IpAddr),
 }
 
 /// The program of [`HeartbeatSocket::prefer`]. A UDP socket's filter sees the datagram from its UDP header on; the IP
 /// header is behind [`NETWORK`].
 fn preferring(peers: &[IpAddr]) -> Vec<Instruction> {
     let mut asm = Assembler::new();
-    asm.then(LOAD_WORD, NETWORK + IP_SOURCE);
     for peer in peers {
-        let IpAddr::V4(peer) = peer else { continue };
-        asm.jump_if(IF_EQUAL_K, peer.to_bits(), Label::Take);
+        let (at, octets) = match peer {
+            IpAddr::V4(peer) => (NETWORK + IP_SOURCE, peer.octets().to_vec()),
+            IpAddr::V6(peer) => (NETWORK + IPV6_SOURCE, peer.octets().to_vec()),
+        };
+        for (at, word) in (at..).step_by(4).zip(octets.chunks_exact(4)) {
+            let word = word.iter().fold(0, |word, octet| word << 8 | u32::from(*octet));
+            asm.then(LOAD_WORD, at);
+            asm.jump_unless(IF_EQUAL_K, word, Label::Not(*peer));
+        }
+        asm.jump(Label::Take);
+        asm.place(Label::Not(*peer));
     }
     asm.then(LOAD_WORD, RANDOM);
     asm.then(AND_K, SAMPLE - 1);
@@ -142,9 +161,17 @@ fn remedy(error: &io::Error, port: u16) -> String {
 }
 
 fn bind(address: SocketAddr) -> io::Result<HeartbeatSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    socket.set_freebind_v4(true)?;
-    setsockopt(&socket, sockopt::Ipv4Tos, &i32::from(wire::TOS))?;
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    match address {
+        SocketAddr::V4(_) => {
+            socket.set_freebind_v4(true)?;
+            setsockopt(&socket, sockopt::Ipv4Tos, &i32::from(wire::TOS))?;
+        }
+        SocketAddr::V6(_) => {
+            socket.set_freebind_v6(true)?;
+            socket.set_tclass_v6(wire::TOS.into())?;
+        }
+    }
     socket.bind(&address.into())?;
     Ok(HeartbeatSocket { fd: watched(socket.into())? })
 }
@@ -152,6 +179,7 @@ fn bind(address: SocketAddr) -> io::Result<HeartbeatSocket> {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::net::Ipv6Addr;
 
     use super::super::bpf::run;
     use super::*;
@@ -160,16 +188,18 @@ mod tests {
     fn a_datagram_arrives_with_its_sender_and_an_empty_socket_says_so() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let open = || HeartbeatSocket::open(([127, 0, 0, 1], 0).into()).expect("a free port");
-            let (one, other) = (open(), open());
-            let [from, to] = [&one, &other].map(|socket| socket.local_address().expect("bound"));
-            let mut buffer = [0; 8];
-            assert_eq!(other.receive(&mut buffer).expect("read"), None);
-            one.send(b"advert and more", to).expect("sent");
-            poll_fn(|context| other.poll_readable(context)).await.expect("readable");
-            assert_eq!(other.receive(&mut buffer).expect("read"), Some((8, from)), "the rest is cut off");
-            assert_eq!(&buffer, b"advert a");
-            assert_eq!(other.receive(&mut buffer).expect("read"), None);
+            for own in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
+                let open = || HeartbeatSocket::open((own, 0).into()).expect("a free port");
+                let (one, other) = (open(), open());
+                let [from, to] = [&one, &other].map(|socket| socket.local_address().expect("bound"));
+                let mut buffer = [0; 8];
+                assert_eq!(other.receive(&mut buffer).expect("read"), None);
+                one.send(b"advert and more", to).expect("sent");
+                poll_fn(|context| other.poll_readable(context)).await.expect("readable");
+                assert_eq!(other.receive(&mut buffer).expect("read"), Some((8, from)), "the rest is cut off");
+                assert_eq!(&buffer, b"advert a");
+                assert_eq!(other.receive(&mut buffer).expect("read"), None);
+            }
         });
     }
 
@@ -186,26 +216,42 @@ mod tests {
         assert!(takes([10, 77, 0, 1], 0) && takes([10, 77, 0, 1], SAMPLE * 7));
     }
 
+    #[test]
+    fn an_ipv6_peer_passes_the_filter_and_who_differs_from_it_anywhere_is_sampled() {
+        let peers = ["fd00:9::2", "fd00:9::3"].map(|peer| peer.parse::<Ipv6Addr>().expect("an address"));
+        let takes = |source: Ipv6Addr| {
+            let mut header = [0; 40];
+            header[8..24].copy_from_slice(&source.octets());
+            run(&preferring(&peers.map(IpAddr::from)), b"datagram", &header, 1) > 0
+        };
+        assert!(peers.into_iter().all(takes));
+        for bit in 1..128 {
+            assert!(!takes(Ipv6Addr::from_bits(peers[0].to_bits() ^ 1 << bit)), "bit {bit}");
+        }
+    }
+
     /// The kernel takes the program, and finds the source where the program looks for it.
     #[test]
     fn the_kernel_lets_a_peer_through_the_filter() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let open = || HeartbeatSocket::open(([127, 0, 0, 1], 0).into()).expect("a free port");
-            let (one, other) = (open(), open());
-            let to = other.local_address().expect("bound");
-            let mut buffer = [0; 8];
-            let mut heard = |count: u8| {
-                (0..count).for_each(|_| one.send(b"advert", to).expect("sent"));
-                // Over the loopback a datagram is in the queue when sendto(2) returns.
-                (0..count).filter(|_| other.receive(&mut buffer).expect("read").is_some()).count()
-            };
-            other.prefer(Some(&[[127, 0, 0, 1].into()])).expect("attached");
-            assert_eq!(heard(64), 64);
-            other.prefer(Some(&[[127, 0, 0, 2].into()])).expect("attached");
-            assert!(heard(64) < 32, "one in {SAMPLE}");
-            other.prefer(None).expect("detached");
-            assert_eq!(heard(64), 64);
+            for own in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
+                let open = || HeartbeatSocket::open((own, 0).into()).expect("a free port");
+                let (one, other) = (open(), open());
+                let to = other.local_address().expect("bound");
+                let mut buffer = [0; 8];
+                let mut heard = |count: u8| {
+                    (0..count).for_each(|_| one.send(b"advert", to).expect("sent"));
+                    // Over the loopback a datagram is in the queue when sendto(2) returns.
+                    (0..count).filter(|_| other.receive(&mut buffer).expect("read").is_some()).count()
+                };
+                other.prefer(Some(&[own])).expect("attached");
+                assert_eq!(heard(64), 64);
+                other.prefer(Some(&[[127, 0, 0, 2].into(), Ipv6Addr::UNSPECIFIED.into()])).expect("attached");
+                assert!(heard(64) < 32, "one in {SAMPLE}");
+                other.prefer(None).expect("detached");
+                assert_eq!(heard(64), 64);
+            }
         });
     }
 

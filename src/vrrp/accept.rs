@@ -268,7 +268,7 @@ pub fn accept_v6(
 
 /// Judges one message as a datagram of the UDP heartbeat brings it, alone and without an IP header of VRRP's.
 /// `source` and `destination` are the addresses of the two nodes, which its checksum covers whatever addresses the
-/// datagram itself went between.
+/// datagram itself went between. It may list no address.
 ///
 /// # Errors
 /// The first check that fails.
@@ -277,7 +277,8 @@ pub fn accept_heartbeat(
     destination: IpAddr,
     message: &[u8],
 ) -> Result<Accepted<'_>, Refusal> {
-    judge(Path { source, destination }, wire::TTL, message)
+    let path = Path { source, destination };
+    Ok(accepted(path, wire::parse_listing(message, path, 0)?))
 }
 
 fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
@@ -289,11 +290,14 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
     if multicast && ttl != wire::TTL {
         return Err(Refusal::Ttl);
     }
-    let parsed = wire::parse(message, path)?;
+    Ok(accepted(path, wire::parse(message, path)?))
+}
+
+fn accepted(path: Path, parsed: wire::Parsed<'_>) -> Accepted<'_> {
     let width = if path.source.is_ipv4() { 4 } else { 16 };
     let advert = Received {
         source: path.source,
-        multicast,
+        multicast: path.destination.is_multicast(),
         version: parsed.advert.version,
         vrid: parsed.advert.vrid,
         priority: parsed.advert.priority,
@@ -302,7 +306,7 @@ fn judge(path: Path, ttl: u8, message: &[u8]) -> Result<Accepted<'_>, Refusal> {
         password: parsed.password,
         addresses: AddressSet::listed(parsed.addresses, width),
     };
-    Ok(Accepted { advert, pdu: parsed.pdu, trailer: parsed.trailer })
+    Accepted { advert, pdu: parsed.pdu, trailer: parsed.trailer }
 }
 
 /// What we need of an IPv4 header (RFC 791 §3.1).

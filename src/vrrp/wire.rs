@@ -146,6 +146,11 @@ pub fn seal(message: &mut Vec<u8>, trailer: [u8; auth::LENGTH], path: Path) {
 /// # Errors
 /// The first thing that is wrong, in the order of RFC 9568 §7.1.
 pub fn parse(message: &[u8], path: Path) -> Result<Parsed<'_>, Refusal> {
+    parse_listing(message, path, 1)
+}
+
+/// The same with at least so many addresses: one is the minimum of RFC 9568 §5.2.5, and a UDP heartbeat may do without.
+pub(super) fn parse_listing(message: &[u8], path: Path, least: u8) -> Result<Parsed<'_>, Refusal> {
     let (header, rest) = message.split_first_chunk::<HEADER>().ok_or(Refusal::Length)?;
     let [version_type, vrid, priority, count, high, low, ..] = *header;
     let family = Family::of(path.source);
@@ -160,7 +165,7 @@ pub fn parse(message: &[u8], path: Path) -> Result<Parsed<'_>, Refusal> {
     let (width, data) = (width(family), if version == Version::V2 { AUTH_DATA } else { 0 });
     let (pdu, trailer) = split(message, HEADER + usize::from(count) * width + data)?;
     let (addresses, data) = rest[..pdu.len() - HEADER].split_at(usize::from(count) * width);
-    if addresses.is_empty() {
+    if count < least {
         return Err(Refusal::NoAddresses);
     }
     let covered = match family {

@@ -48,7 +48,7 @@ fn other_place(text: &str) -> String {
 }
 
 #[test]
-fn it_needs_auth_a_peer_and_an_ipv4_address() {
+fn it_needs_auth_and_a_peer() {
     let text = with("vrid = 51", "vrid = 51\nheartbeat = { port = 8112 }");
     assert_eq!(
         problems(&text),
@@ -66,17 +66,38 @@ fn it_needs_auth_a_peer_and_an_ipv4_address() {
             "{}: a heartbeat needs peers, and there is no other [[node]]; add a [[node]] for each peer, or remove it"
         ]
     );
+}
 
-    let v6 = router("heartbeat = {}").replace("10.77.0.100/24", "2001:db8::100/64");
+#[test]
+fn a_router_with_ipv6_addresses_alone_has_one_over_either_family() {
+    let v6 = router("heartbeat = {}").replace("10.77.0.100/24", "fe80::51/64\", \"2001:db8::100/64");
     let v6 = v6.replace("10.77.0.100:80", "[2001:db8::100]:80");
+    assert_eq!(problems(&v6), [""; 0]);
+    let over = |first: &str, second: &str| {
+        let text = v6.replace("priority = 200", &format!("priority = 200\nheartbeat = \"{first}\""));
+        text.replace("priority = 100", &format!("priority = 100\nheartbeat = \"{second}\""))
+    };
+    let both = parsed(&over("fd00:9::1", "fd00:9::2")).config;
+    let nodes: Vec<_> = both.nodes.iter().map(|node| node.heartbeat.to_string()).collect();
+    assert_eq!(nodes, ["fd00:9::1", "fd00:9::2"]);
+    assert_eq!(parse("shown", &show(&both)).expect("valid").config, both);
+
+    let mixed = over("fd00:9::1", "192.168.9.2");
     assert_eq!(
-        problems(&v6),
+        problems(&mixed),
         [
-            "{}: a heartbeat lists the IPv4 addresses of its router, and there is none; remove the heartbeat, or add \
-          an IPv4 address"
+            "\"192.168.9.2\": heartbeats from IPv4 do not go to a node that has them over IPv6; give each node a \
+          `heartbeat` of one family: heartbeat = \"fd00:9::2\""
         ]
     );
-    assert_eq!(other_place(&v6), "\"2001:db8::100/64\"");
+    assert_eq!(other_place(&mixed), "\"fd00:9::1\"");
+    assert_eq!(
+        problems(&over("fe80::1", "fd00:9::2")),
+        [
+            "\"fe80::1\": fe80::1 is an address on one link, and does not say on which; write one that is known \
+          beyond it: of fd00::/8, for instance"
+        ]
+    );
 }
 
 #[test]

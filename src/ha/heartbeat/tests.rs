@@ -82,6 +82,16 @@ fn a_heartbeat_goes_to_every_peer_and_is_believed_as_an_advert_of_the_nodes_addr
 }
 
 #[test]
+fn an_advert_of_a_router_with_ipv6_addresses_alone_lists_none() {
+    let mut config = config();
+    config.routers[0].addresses.retain(|cidr| cidr.address.is_ipv6());
+    let (mut lb1, mut lb2) = (end(&config, 0, KEY, Mode::Enforce), end(&config, 1, KEY, Mode::Enforce));
+    let (_, bytes) = sent(&mut lb1, &config, 200).remove(0);
+    let advert = received(&mut lb2, &config, "192.168.9.1", &bytes).expect("believed");
+    assert_eq!((advert.priority.get(), advert.addresses.count), (200, 0));
+}
+
+#[test]
 fn the_checksum_is_that_between_the_nodes_addresses() {
     let config = config();
     let (_, bytes) = sent(&mut end(&config, 0, KEY, Mode::Enforce), &config, 200).remove(0);
