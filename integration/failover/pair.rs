@@ -249,6 +249,18 @@ impl Pair {
         self.held_by(name);
     }
 
+    /// lb1 reaches no server any more, so that lb2 takes over; how lb1 stands then.
+    pub(crate) fn yields_without_servers(&self) -> Status {
+        let cut = Moment::now();
+        for app in 11..=13 {
+            self.on("lb1", &format!("ip route add blackhole 10.77.0.{app}/32"));
+        }
+        self.moved_to("lb2", cut);
+        let lb1 = self.node("lb1").wait_for_role(Role::Backup, PATIENCE).expect("lb1 stands by");
+        assert_eq!(lb1.routers[0].effective_priority.get(), 1);
+        lb1
+    }
+
     /// Exactly `name` has the address, and the client's neighbour table says so.
     pub(crate) fn held_by(&self, name: &str) {
         for node in NODES {
