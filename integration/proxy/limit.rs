@@ -144,3 +144,28 @@ fn one_client_too_many_is_told_so() {
     rig.settles_at(0);
     assert!(rig.ask(LAST).starts_with("HTTP/1.1 200 "));
 }
+
+#[test]
+fn at_the_limit_those_inside_are_served_and_each_other_one_is_turned_away_until_there_is_room() {
+    let rig = rig_with(&[site("a").address], Limits { connections: 8, ..limits() }, 2);
+    let mut inside: Vec<_> = (0..8).map(|_| rig.client()).collect();
+    for client in &mut inside {
+        client.say(GET);
+        assert!(client.message().0.starts_with("HTTP/1.1 200 "));
+    }
+    for turn in 1..=20 {
+        let answer = rig.ask(LAST);
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(field(&answer, "retry-after"), Some("1"), "{answer}");
+        assert_eq!(field(&answer, "connection"), Some("close"), "{answer}");
+        for client in &mut inside {
+            client.say(GET);
+            assert!(client.message().0.starts_with("HTTP/1.1 200 "), "turn {turn}");
+        }
+        assert_eq!((rig.frontend().by_us, rig.frontend().errors), (turn, turn));
+        rig.settles_at(8);
+    }
+    inside.pop();
+    rig.settles_at(7);
+    assert!(rig.ask(LAST).starts_with("HTTP/1.1 200 "));
+}
