@@ -42,12 +42,18 @@ pub(crate) fn report(
     Ok(())
 }
 
-fn per_mille(sorted: &[u32], share: usize) -> f64 {
+/// The latency that such a share, in thousandths, does not exceed.
+pub(crate) fn per_mille(sorted: &[u32], share: usize) -> f64 {
     sorted.get(sorted.len() * share / 1000).map_or(f64::NAN, |late| f64::from(*late))
 }
 
 /// How long each answer took, µs. The connections share the rate and take turns.
-fn ask_for(address: SocketAddr, rate: f64, connections: usize, span: Duration) -> Result<Vec<u32>, Failure> {
+pub(crate) fn ask_for(
+    address: SocketAddr,
+    rate: f64,
+    connections: usize,
+    span: Duration,
+) -> Result<Vec<u32>, Failure> {
     let count = f64::from(u32::try_from(connections).map_err(|_| Failure("too many connections".into()))?);
     let interval = Duration::from_secs_f64(count / rate);
     let start = clock::now().as_micros() + 100_000;
@@ -69,11 +75,16 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// One connection: asks when it is due, or at once when that has passed.
-fn ask(address: SocketAddr, first: u64, interval: Duration, end: u64) -> Result<Vec<u32>, Failure> {
+/// Keeps this thread off the proxy's processor.
+pub(crate) fn pin() -> Result<(), Failure> {
     let mut processor = CpuSet::new();
     let pinned = processor.set(1).and_then(|()| sched_setaffinity(Pid::from_raw(0), &processor));
-    pinned.map_err(|error| Failure(format!("processor 1: {error}")))?;
+    pinned.map_err(|error| Failure(format!("processor 1: {error}")))
+}
+
+/// One connection: asks when it is due, or at once when that has passed.
+fn ask(address: SocketAddr, first: u64, interval: Duration, end: u64) -> Result<Vec<u32>, Failure> {
+    pin()?;
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;

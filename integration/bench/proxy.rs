@@ -16,6 +16,8 @@
 //! - `many`: vipd alone, with 1,000 servers in its pool beside 2. `cores`: with two threads beside one; they have both
 //!   processors, together with wrk and the servers, so it tells what sharing costs and not how fast two are;
 //! - `latency`: at half of the lowest peak rate of the proxies, the same rate for all, sent when it is due;
+//! - `overload`: latency inside the limits while more come than may: with `VIPD_BENCH_KNOCKS` (1000) connections a second
+//!   beyond the limit on connections, and with five times the requests that a limited server and its queue take;
 //! - `idle`, with fresh processes only: the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once.
 //!
 //! `small@256` is with 256 connections, and so on. Takes nginx, haproxy, wrk, h2load, openssl and taskset,
@@ -25,6 +27,8 @@
 mod idle;
 #[path = "latency.rs"]
 mod latency;
+#[path = "overload.rs"]
+mod overload;
 #[path = "stack.rs"]
 mod stack;
 
@@ -69,6 +73,13 @@ fn bench() -> Result<(), Failure> {
                 let peaks: Vec<_> = peaks[0].iter().map(|sample| sample.rate).collect();
                 let span = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
                 latency::report(&stacks, &peaks, connections, rounds, span)?;
+            }
+            "overload" => {
+                let knocks = u32::try_from(setting("VIPD_BENCH_KNOCKS", 1_000)?).unwrap_or(u32::MAX);
+                let span = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+                for _ in 0..rounds {
+                    overload::report(&apps, f64::from(knocks), span)?;
+                }
             }
             "many" => {
                 let pair =
@@ -153,7 +164,7 @@ impl Case {
             _ => {
                 return Err(Failure(format!(
                     "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, many, cores, latency, \
-                     idle"
+                     overload, idle"
                 )));
             }
         };

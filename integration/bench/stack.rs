@@ -17,7 +17,7 @@ use vipd::net::secret::Circle;
 use vipd::net::tls::files;
 use vipd::net::tls::server::{self, Terms};
 use vipd::net::tls::tickets::Keys;
-use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
+use vipd::pool::{Load, Queue, Rotation, Rule, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Settings, Tls};
 
 use crate::proc_file;
@@ -26,6 +26,8 @@ use crate::proc_file;
 pub(crate) const AS_PROXY: &str = "VIPD_BENCH_AS_PROXY";
 /// Its threads.
 const AS_THREADS: &str = "VIPD_BENCH_AS_THREADS";
+/// How much it may have, as [`Tight`] says it.
+const AS_TIGHT: &str = "VIPD_BENCH_AS_TIGHT";
 /// And the file with its certificate and key.
 const AS_SITE: &str = "VIPD_BENCH_AS_SITE";
 
@@ -128,6 +130,21 @@ pub(crate) enum Tuned {
     Yes,
 }
 
+/// Bounds that a proxy comes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tight {
+    /// Clients that may be connected.
+    pub(crate) connections: usize,
+    /// One server instead of the two, what it may have in hand, and how many requests may wait for it.
+    pub(crate) server: Option<(SocketAddr, u32, usize)>,
+}
+
+impl Default for Tight {
+    fn default() -> Self {
+        Self { connections: 12_000, server: None }
+    }
+}
+
 /// A proxy under test.
 pub(crate) struct Stack {
     pub(crate) name: &'static str,
@@ -151,11 +168,30 @@ impl Stack {
         servers: usize,
         processors: &str,
     ) -> Result<Self, Failure> {
+        let servers: Vec<_> = apps.addresses.iter().cycle().take(servers).copied().collect();
+        Self::vipd_before(name, apps, &servers, processors, &Tight::default())
+    }
+
+    /// The same with bounds.
+    pub(crate) fn vipd_tight(apps: &Apps, tight: &Tight) -> Result<Self, Failure> {
+        let only = tight.server.map(|(server, ..)| vec![server]);
+        Self::vipd_before("vipd", apps, &only.unwrap_or_else(|| apps.addresses.to_vec()), "0", tight)
+    }
+
+    fn vipd_before(
+        name: &'static str,
+        apps: &Apps,
+        servers: &[SocketAddr],
+        processors: &str,
+        tight: &Tight,
+    ) -> Result<Self, Failure> {
         let program = env::current_exe()?;
-        let servers: Vec<_> = apps.addresses.iter().cycle().take(servers).map(ToString::to_string).collect();
+        let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        let (most, queue) = tight.server.map_or((0, 0), |(_, most, queue)| (most, queue));
         let mut process = Process::start(processors, &[&program.to_string_lossy()], |command| {
             command
                 .env(AS_PROXY, servers.join(","))
+                .env(AS_TIGHT, format!("{},{most},{queue}", tight.connections))
                 .env(AS_THREADS, processors.split(',').count().to_string())
                 .env(AS_SITE, &apps.site)
                 .stdin(Stdio::piped())
@@ -189,6 +225,25 @@ impl Stack {
         let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
         answers(address)?;
         Ok(Self { name, address, secure, process })
+    }
+
+    /// HAProxy with bounds.
+    pub(crate) fn haproxy_tight(apps: &Apps, tight: &Tight) -> Result<Self, Failure> {
+        let address = free()?;
+        let [a, b] = apps.addresses;
+        let server = |(server, most, _)| format!("server app1 {server} maxconn {most}");
+        let servers = tight.server.map_or_else(|| format!("server app1 {a}\n server app2 {b}"), server);
+        let config = format!(
+            "global\n no strict-limits\n maxconn 12000\n nbthread 1\n\
+             defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n timeout queue 10ms\n\
+             frontend web\n bind {address} defer-accept\n maxconn {}\n default_backend app\n\
+             backend app\n balance roundrobin\n {servers}\n",
+            tight.connections
+        );
+        let config = apps.dir.write(&format!("tight-{}.cfg", address.port()), config.as_bytes())?;
+        let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
+        answers(address)?;
+        Ok(Self { name: "HAProxy", address, secure: address, process })
     }
 
     /// Nginx with one worker and connections kept to the servers.
@@ -300,7 +355,20 @@ fn answers(address: SocketAddr) -> Result<(), Failure> {
 pub(crate) fn serve(servers: &str) -> ExitCode {
     let servers: Vec<_> = servers.split(',').filter_map(|address| address.parse().ok()).collect();
     let count = servers.len();
-    let server = |(at, address)| Server::new(ServerId(at), format!("app{at}"), address, 1);
+    let tight = env::var(AS_TIGHT).unwrap_or_default();
+    let mut tight = tight.split(',').map(|number| number.parse().unwrap_or(0));
+    let mut bound = || tight.next().unwrap_or(0);
+    let (connections, most, length) = (bound(), bound(), bound());
+    let queue = Queue::new(length, Duration::from_secs(5));
+    let server = |(at, address)| {
+        let server = Server::new(ServerId(at), format!("app{at}"), address, 1);
+        match u32::try_from(most) {
+            Ok(most) if most > 0 => {
+                Server { load: Load::limited(server.id, most, Arc::clone(&queue)), ..server }
+            }
+            Ok(_) | Err(_) => server,
+        }
+    };
     let servers = servers.into_iter().enumerate().map(server).collect();
     let snapshot = Snapshot::new([Rotation::new(servers, Rule::default(), Arc::new(Turn::new()))]);
     let web = Frontend {
@@ -312,7 +380,7 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let settings = Settings {
         frontends: vec![web.clone(), web],
         pages: Vec::new(),
-        limits: Limits { connections: 12_000, ..Limits::default() },
+        limits: Limits { connections, ..Limits::default() },
         threads: env::var(AS_THREADS).ok().and_then(|count| count.parse().ok()).unwrap_or(1),
         servers: count,
     };
