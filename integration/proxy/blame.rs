@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use vipd::config::Limits;
+use vipd::pool::{Failures, Rule, Snapshot};
 
 use crate::life::alone;
 use crate::rig::*;
@@ -74,4 +75,27 @@ fn the_last_hop_answers_itself_and_the_others_are_counted_down() {
     client.say("GET / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n");
     let (_, seen) = client.message();
     assert_eq!(field(&seen, "max-forwards"), Some("0"), "it means nothing to other methods: {seen}");
+}
+
+#[test]
+fn an_answer_with_a_status_that_counts_is_a_failure_of_its_server_and_is_passed_on() {
+    let app = origin(|mut wire, _| {
+        while let Some(head) = wire.head() {
+            let status = head.split(['/', ' ']).nth(2).expect("a path");
+            wire.say(&format!("HTTP/1.1 {status} Whatever\r\nContent-Length: 0\r\n\r\n"));
+        }
+    });
+    let failures = Failures::NONE.with(502, 504).expect("5xx");
+    let pool = pool(&[(app.address, 1)], Rule { failures, ..Rule::default() });
+    let rig = rig_of(Snapshot::new([pool]), web(), limits(), 1);
+    let mut client = rig.client();
+    for status in [200, 404, 500, 501, 502, 503, 504, 505, 599] {
+        client.say(&format!("GET /{status} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let (head, _) = client.message();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} Whatever\r\n")), "{head}");
+    }
+    let (server, frontend) = (rig.server(0), rig.frontend());
+    assert_eq!((server.requests, server.failed, server.errors), (9, 3, 0));
+    assert_eq!((frontend.requests, frontend.failed, frontend.errors), (9, 0, 0), "the frontend has answered");
+    assert_eq!(app.connections(), 1);
 }

@@ -255,7 +255,7 @@ pub(super) fn statuses(value: &DeValue<'_>) -> Result<Vec<(u16, u16)>, Wrong> {
     }
 }
 
-fn status_range(value: &DeValue<'_>) -> Result<(u16, u16), Wrong> {
+pub(super) fn status_range(value: &DeValue<'_>) -> Result<(u16, u16), Wrong> {
     let wrong = |what: &dyn Display| {
         Wrong::new(format!("`{what}` is no status and no range of statuses"))
             .help("write 200, \"200-399\" or [200, \"300-399\"], within 100-599")

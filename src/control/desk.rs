@@ -367,6 +367,7 @@ impl Watched {
             reason: self.reason.clone(),
             own_name: self.own_name.clone(),
             requests: count.requests,
+            failed: count.failed,
             errors: count.errors,
             backup: self.server.backup,
             effective_weight: f64::from(self.server.weight) * f64::from(self.parts) / f64::from(STEPS),

@@ -65,5 +65,6 @@ fn rule(pool: &Pool) -> Rule {
         Balance::Hash(HashKey::Header(name)) => (Method::Hash, Key::Header(name.clone())),
         Balance::Hash(HashKey::Cookie(name)) => (Method::Hash, Key::Cookie(name.clone())),
     };
-    Rule { method, key, sticky: pool.sticky.clone(), send_proxy: pool.send_proxy }
+    let failures = pool.passive.as_ref().map(|passive| passive.statuses).unwrap_or_default();
+    Rule { method, key, sticky: pool.sticky.clone(), send_proxy: pool.send_proxy, failures }
 }

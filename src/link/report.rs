@@ -104,6 +104,9 @@ pub struct ServerReport {
     pub own_name: Option<String>,
     /// Requests it answered since the proxy was started.
     pub requests: u64,
+    /// Of these requests those that it answered with a status that counts as an error, `statuses` of `passive`.
+    #[serde(default)]
+    pub failed: u64,
     /// Requests it did not answer: connect failure, malformed or no answer.
     pub errors: u64,
     /// Gets requests only when no other server of its pool is eligible.

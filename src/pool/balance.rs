@@ -1,7 +1,7 @@
 //! The choice: how a pool spreads its requests. Each pick is a few atomics over an immutable picture, whatever the
 //! number of servers.
 
-use super::{SendProxy, Token};
+use super::{Failures, SendProxy, Token};
 
 /// How the next server of a pool is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Rule {
     pub sticky: Option<String>,
     /// What connections to its servers begin with; `None`: with what the client says.
     pub send_proxy: Option<SendProxy>,
+    /// Answers that count as errors of their server.
+    pub failures: Failures,
 }
 
 /// What a pick depends on beside the pool.

@@ -5,6 +5,7 @@
 
 mod balance;
 mod digest;
+mod failures;
 mod health;
 mod load;
 mod maglev;
@@ -25,6 +26,7 @@ mod tried;
 
 pub use balance::{Draw, EXACT, Key, Method, PROBES, Rule};
 pub use digest::digest;
+pub use failures::Failures;
 pub use health::{Change, Health, Observation, Standing, Trend};
 pub use load::{InFlight, Load};
 pub use order::Turn;

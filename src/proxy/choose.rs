@@ -116,6 +116,11 @@ impl Core {
         })
     }
 
+    /// Whether an answer with this status counts as an error of its server.
+    pub(super) fn is_failure(&self, choice: &Choice, status: u16) -> bool {
+        status >= 500 && self.snapshot(|snapshot| snapshot.pool(choice.pool).rule().failures.has(status))
+    }
+
     /// The next server for the request, with what the pool says when there is none.
     pub(super) fn pick(&self, choice: &Choice, tried: &Tried) -> Pick {
         let draw = Draw { random: self.dice.roll(), key: choice.key, held: choice.held };

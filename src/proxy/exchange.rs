@@ -240,6 +240,7 @@ impl<'x> Exchange<'x> {
         let mut out = std::mem::take(&mut self.download).into_text(&self.core.buffers);
         // "A proxy MUST forward 1xx responses" (RFC 9110 §15.2), but not to a client that cannot know them.
         let switches = facts.switches;
+        let failed = self.core.is_failure(&self.asked.choice, response.status);
         let (interim, known) = (response.status < 200 && !switches, toward.version == Version::Http11);
         if !interim || known {
             rewrite_response(&response, &facts, toward, &mut out);
@@ -256,7 +257,12 @@ impl<'x> Exchange<'x> {
             Phase::Interim
         } else {
             // Before a byte is written: whoever has seen the response finds it counted.
-            self.core.counters.servers[self.server.id.0].request();
+            let server = &self.core.counters.servers[self.server.id.0];
+            if failed {
+                server.failed();
+            } else {
+                server.request();
+            }
             self.core.counters.frontends[self.client.frontend].request();
             self.client.timer.set(self.core.patience.idle);
             if switches {

@@ -19,6 +19,8 @@ pub struct Count {
     pub by_server: u64,
     /// and those that are ours: a limit, or something that we ran out of.
     pub by_us: u64,
+    /// Of a server's requests those that it answered with a status that counts as an error.
+    pub failed: u64,
     /// Of a frontend's requests those that got its maintenance page, which is no error. Of a TCP frontend: clients that
     /// were disconnected because it is in maintenance.
     pub pages: u64,
@@ -81,7 +83,10 @@ impl Stats {
 fn add(sums: &mut Vec<Count>, counters: &[Counter]) {
     sums.resize(counters.len(), Count::default());
     for (sum, counter) in sums.iter_mut().zip(counters) {
-        sum.requests += counter.requests.load(Ordering::Relaxed);
+        // Apart in the cores, so that what is read between the two stays true: neither ever goes down.
+        let failed = counter.failed.load(Ordering::Relaxed);
+        sum.requests += counter.requests.load(Ordering::Relaxed) + failed;
+        sum.failed += failed;
         sum.errors += counter.errors.load(Ordering::Relaxed);
         sum.by_client += counter.by_client.load(Ordering::Relaxed);
         sum.by_server += counter.by_server.load(Ordering::Relaxed);
@@ -108,7 +113,9 @@ impl Counters {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Counter {
+    /// Without those that failed.
     requests: AtomicU64,
+    failed: AtomicU64,
     errors: AtomicU64,
     by_client: AtomicU64,
     by_server: AtomicU64,
@@ -140,6 +147,11 @@ impl Counter {
 
     pub(super) fn request(&self) {
         bump(&self.requests);
+    }
+
+    /// A request that was answered with a status that counts as an error.
+    pub(super) fn failed(&self) {
+        bump(&self.failed);
     }
 
     pub(super) fn error(&self) {

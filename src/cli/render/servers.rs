@@ -74,7 +74,8 @@ fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {
         ServerState::Down => ("DOWN", Ink::Bad),
         ServerState::Ejected => ("EJECTED", Ink::Bad),
     };
-    let errors = Cell::right(server.errors);
+    let count = server.errors + server.failed;
+    let errors = Cell::right(count);
     vec![
         Cell::left(name(server)),
         Cell::left(server.address),
@@ -83,7 +84,7 @@ fn row(server: &ServerReport, now_ms: u64) -> Vec<Cell> {
         Cell::left(age(now_ms, server.since_ms)),
         Cell::right(server.in_flight),
         Cell::right(server.requests),
-        if server.errors == 0 { errors } else { errors.ink(Ink::Watch) },
+        if count == 0 { errors } else { errors.ink(Ink::Watch) },
         Cell::left(&server.reason),
     ]
 }

@@ -31,6 +31,7 @@ fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
         reason: reason.to_owned(),
         own_name: None,
         requests: 41_152,
+        failed: 0,
         errors: u64::from(state == ServerState::Down) * 3,
         backup: false,
         effective_weight: 1.0,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::pool::Failures;
 
 const CHECK: &str = "{ http = \"/health\" }";
 
@@ -155,9 +156,10 @@ fn live_traffic_counts_unless_it_is_off() {
     assert_eq!(pool(""), (Some(Passive::default()), None));
     assert_eq!(pool("passive = \"off\"\npanic = \"30%\""), (None, Some(30)));
     let (eject, eject_max) = (Duration::from_secs(1), Duration::from_secs(2));
-    let own = Passive { errors: 3, eject, eject_max, keep: 80 };
+    let statuses = Failures::NONE.with(503, 503).and_then(|set| set.with(520, 530)).expect("5xx");
+    let own = Passive { errors: 3, statuses, eject, eject_max, keep: 80 };
     assert_eq!(
-        pool(r#"passive = { errors = 3, eject = "1s", eject_max = "2s", keep = "80%" }"#).0,
+        pool(r#"passive = { errors = 3, statuses = ["520-530", 503], eject = "1s", eject_max = "2s", keep = "80%" }"#).0,
         Some(own)
     );
     assert_problem(
@@ -165,6 +167,22 @@ fn live_traffic_counts_unless_it_is_off() {
         "passive = { eject = \"1m\", eject_max = \"2s\" }\ncheck =",
         "\"2s\": `eject` of 1m is longer than `eject_max` of 2s; correct one of the two",
     );
+    let none = pool("passive = { statuses = [] }").0.expect("not off");
+    assert_eq!(none, Passive { statuses: Failures::NONE, ..Passive::default() });
+    assert!([502, 504].iter().all(|status| Passive::default().statuses.has(*status)));
+    assert!([500, 501, 503, 599].iter().all(|status| !Passive::default().statuses.has(*status)));
+    for (given, expected) in [
+        (
+            "502",
+            "502: expected a list of statuses, found an integer; write [502, 504], [\"500-599\"], or [] for none",
+        ),
+        (
+            "[\"404-502\"]",
+            "[\"404-502\"]: a status below 500 is no error of a server: 404-502; write statuses from 500 to 599",
+        ),
+    ] {
+        assert_problem("check =", &format!("passive = {{ statuses = {given} }}\ncheck ="), expected);
+    }
     assert_problem(
         "check =",
         "panic = \"0%\"\ncheck =",

@@ -23,7 +23,7 @@ pub(super) struct Passive {
 impl Passive {
     pub(super) fn new(pool: &config::Pool) -> Self {
         let rules = |passive: &config::Passive| {
-            let config::Passive { errors, eject, eject_max, keep } = *passive;
+            let config::Passive { errors, eject, eject_max, keep, .. } = *passive;
             Outliers::new(Rules { errors, eject, eject_max, keep }, pool.servers.len())
         };
         Self { outliers: pool.passive.as_ref().map(rules), share: pool.panic, panics: false }
@@ -49,7 +49,8 @@ impl Pool {
     pub(super) fn counted(&mut self, now: Time, wall_ms: u64, counts: &[Count], out: &mut Effects) {
         let Some(outliers) = &mut self.passive.outliers else { return };
         let tally = |watched: &Watched| {
-            let Count { requests, errors, .. } = counts.get(watched.server.id.0).copied().unwrap_or_default();
+            let count = counts.get(watched.server.id.0).copied().unwrap_or_default();
+            let (requests, errors) = (count.requests - count.failed, count.errors + count.failed);
             Tally { requests, errors, healthy: watched.health.eligible() }
         };
         let tallies: Vec<_> = self.servers.iter().map(tally).collect();

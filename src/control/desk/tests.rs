@@ -428,6 +428,25 @@ fn a_server_that_fails_requests_is_left_out_and_returns() {
 }
 
 #[test]
+fn answers_that_failed_are_errors_in_a_row_and_any_other_answer_ends_the_row() {
+    let looks = |looks: &[(u64, u64)]| {
+        let (mut bench, _) = failing(0, |_| {});
+        let mut last = NOTHING;
+        for (requests, failed) in looks {
+            bench.now = bench.now + COUNT_EVERY;
+            let mut counts = vec![Count::default(); 4];
+            counts[1] = Count { requests: *requests, failed: *failed, ..Count::default() };
+            last = bench.handle(Input::Counted(counts));
+        }
+        last.events.len()
+    };
+    assert_eq!(looks(&[(3, 3), (5, 5)]), 1);
+    assert_eq!(looks(&[(3, 3), (6, 5)]), 0, "one of them was good");
+    assert_eq!(looks(&[(3, 3), (6, 5), (10, 9)]), 0, "four since then");
+    assert_eq!(looks(&[(3, 3), (6, 5), (11, 10)]), 1);
+}
+
+#[test]
 fn passive_checks_can_be_off() {
     let (bench, effects) = failing(500, |pool| pool.passive = None);
     assert_eq!((effects, rotation(&bench).len()), (NOTHING, 3));

@@ -65,6 +65,7 @@ fn report(listening: bool, healthy: usize, verified_ms: Option<u64>, state: Serv
         reason: String::new(),
         own_name: None,
         requests: 0,
+        failed: 0,
         errors: 0,
         backup: false,
         effective_weight: 1.0,

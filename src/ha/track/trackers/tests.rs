@@ -186,6 +186,7 @@ fn a_share_of_a_pool_must_be_healthy() {
         reason: String::new(),
         own_name: None,
         requests: 0,
+        failed: 0,
         errors: 0,
         backup: false,
         effective_weight: 1.0,
