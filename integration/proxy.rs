@@ -10,6 +10,8 @@ mod between;
 mod blame;
 #[path = "proxy/bulk.rs"]
 mod bulk;
+#[path = "proxy/connect.rs"]
+mod connect;
 #[path = "proxy/exchange.rs"]
 mod exchange;
 #[path = "proxy/frames.rs"]

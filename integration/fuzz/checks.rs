@@ -195,9 +195,11 @@ pub(crate) fn framing(bytes: &[u8]) {
     let Ok(Some(range)) = Scan::response().find(bytes, LONGEST) else { return };
     let mut lines = Lines::new();
     let Ok(response) = Response::parse(&bytes[range], &mut lines, MAX_LINES) else { return };
-    for to in [(false, false), (true, false), (false, true)]
-        .map(|(is_head, upgrade)| Answering { is_head, upgrade })
-    {
+    for to in [(false, false), (true, false), (false, true)].map(|(is_head, upgrade)| Answering {
+        is_head,
+        upgrade,
+        ..Answering::default()
+    }) {
         let Ok(facts) = response.facts(to) else { continue };
         sound(facts.body, response.headers);
         assert!(!facts.switches || to.upgrade && response.status == 101);
@@ -231,14 +233,19 @@ pub(crate) fn rewrite(bytes: &[u8]) {
     let Ok(Some(range)) = Scan::response().find(bytes, LONGEST) else { return };
     let mut lines = Lines::new();
     let Ok(response) = Response::parse(&bytes[range], &mut lines, 100) else { return };
-    let Ok(facts) = response.facts(Answering { is_head: false, upgrade: true }) else { return };
+    let Ok(facts) = response.facts(Answering { is_head: false, upgrade: true, ..Answering::default() })
+    else {
+        return;
+    };
     let mut out = Vec::new();
     let toward = Toward { version: HttpVersion::Http11, persistent: true };
     rewrite_response(&response, &facts, toward, &mut out);
     assert_eq!(Scan::response().find(&out, LONGEST * 2), Ok(Some(0..out.len())));
     let mut lines = Lines::new();
     let again = Response::parse(&out, &mut lines, MAX_LINES).expect("it was well-formed before");
-    let again = again.facts(Answering { is_head: false, upgrade: true }).expect("it was sound before");
+    let again = again
+        .facts(Answering { is_head: false, upgrade: true, ..Answering::default() })
+        .expect("it was sound before");
     let until_close = facts.body == Body::UntilClose && again.body == Body::Chunked;
     assert!(again.body == facts.body || until_close, "{facts:?} became {again:?}");
 }

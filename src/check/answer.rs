@@ -82,8 +82,9 @@ pub(super) async fn exchange(
     if answer.status == 101 {
         return Ok(answer);
     }
-    let facts =
-        parsed.facts(Answering { is_head: to_head, upgrade: false }).map_err(|why| malformed(&why))?;
+    let facts = parsed
+        .facts(Answering { is_head: to_head, upgrade: false, ..Answering::default() })
+        .map_err(|why| malformed(&why))?;
     let wants = wants(&answer);
     *stage = READING;
     let mut body = BodyReader { stream, bytes: rest, wants };

@@ -93,6 +93,7 @@ pub(super) struct Frontend {
     pub(super) routes: Vec<request_route::Read>,
     /// `None` when it is wrong, `Some(None)` when it is not given.
     pub(super) redirect: Option<Field<Option<Redirect>>>,
+    pub(super) connect: Option<Field<bool>>,
     pub(super) defer_accept: Option<Field<bool>>,
     /// `None` when it is wrong, `Some(None)` when it speaks plain.
     pub(super) tls: Option<Option<tls::Read<FrontendTls>>>,
@@ -234,6 +235,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         },
         routes: request_route::routes(&mut table),
         redirect,
+        connect: table.optional("connect", value::switch),
         defer_accept: table.optional("defer_accept", value::switch),
         accept_proxy: table.or("accept_proxy", Vec::new(), proxy_protocol::networks),
         maintenance: maintenance::maintenance(table.entry("maintenance"), table.problems),

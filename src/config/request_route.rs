@@ -198,11 +198,15 @@ pub(super) fn cross_check(file: &File, problems: &mut Problems<'_>) {
             route.pool.iter().for_each(|pool| known_pool(file, pool, problems));
         }
         if frontend.mode == Some(Mode::Tcp) {
-            if let Some(Some(h2)) = &frontend.h2
-                && *h2.get_ref()
-            {
-                let message = "a frontend with mode = \"tcp\" passes on whatever is spoken, HTTP/2 as well";
-                problems.error(h2.span(), message).help("remove it, or use mode = \"http\"");
+            for (given, what) in [(&frontend.h2, "HTTP/2"), (&frontend.connect, "CONNECT")] {
+                if let Some(Some(given)) = given
+                    && *given.get_ref()
+                {
+                    let message = format!(
+                        "a frontend with mode = \"tcp\" passes on whatever is spoken, {what} as well"
+                    );
+                    problems.error(given.span(), message).help("remove it, or use mode = \"http\"");
+                }
             }
             let redirect = frontend.redirect.iter().flatten().filter(|redirect| redirect.get_ref().is_some());
             let places = frontend.routes.iter().map(|route| route.place.clone());

@@ -318,6 +318,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
         },
         routes: request_route::valid(file, frontend)?,
         redirect: frontend.redirect.as_ref()?.as_ref().and_then(|redirect| *redirect.get_ref()),
+        connect: frontend.connect.as_ref()?.as_ref().is_some_and(|given| *given.get_ref()),
         defer_accept: match &frontend.defer_accept.as_ref()? {
             Some(given) => *given.get_ref(),
             None => frontend.mode? == valid::Mode::Http,

@@ -172,6 +172,8 @@ pub struct Frontend {
     pub redirect: Option<Redirect>,
     /// HTTP/2 is spoken with clients that begin with it. Default: true for [`Mode::Http`], as HAProxy has it.
     pub h2: bool,
+    /// CONNECT is passed on to a server, and a tunnel once that agrees. Default no: 501.
+    pub connect: bool,
     /// Clients are accepted when they have said something. Default: true for [`Mode::Http`], false for [`Mode::Tcp`],
     /// where the server may speak first.
     pub defer_accept: bool,
@@ -199,6 +201,7 @@ impl Default for Frontend {
             pool: None,
             routes: Vec::new(),
             redirect: None,
+            connect: false,
             defer_accept: true,
             tls: None,
             accept_proxy: Vec::new(),

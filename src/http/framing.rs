@@ -31,6 +31,8 @@ pub struct RequestFacts<'b> {
     pub is_idempotent: bool,
     /// The client asks for another protocol on this connection, and may have it.
     pub upgrade: bool,
+    /// CONNECT: the client asks for a tunnel to [`RequestFacts::host`].
+    pub connect: bool,
     /// The client takes trailers.
     pub(super) trailers: bool,
     /// The host that is asked for: out of the target if it is there, else of Host.
@@ -56,13 +58,30 @@ impl RequestFacts<'_> {
 }
 
 impl<'b> Request<'_, 'b> {
-    /// Reads what the head means.
+    /// Reads what the head means where nobody may have a tunnel.
     ///
     /// # Errors
-    /// Framing that two readers could take differently, a missing or second Host, a target that is not one.
+    /// Framing that two readers could take differently, a missing or second Host, a target that is not one, CONNECT.
     pub fn facts(&self) -> Result<RequestFacts<'b>, Malformed> {
+        self.facts_with(false)
+    }
+
+    /// Reads what the head means; `tunnels`: CONNECT is allowed.
+    ///
+    /// # Errors
+    /// As [`Request::facts`], and CONNECT that announces a body: "A CONNECT request message does not have content"
+    /// (RFC 9110 §9.3.6), and a reader that takes what follows for one sees other requests than we do.
+    pub fn facts_with(&self, tunnels: bool) -> Result<RequestFacts<'b>, Malformed> {
         let common = Common::read(self.headers, self.version)?;
-        let (authority, path) = target(self.method, self.target)?;
+        let connect = self.method == "CONNECT";
+        let (authority, path) = match connect {
+            true if tunnels => (Some(tunnel_target(self.target)?), None),
+            true => return Err(Malformed::Connect),
+            false => target(self.method, self.target)?,
+        };
+        if connect && (common.length.is_some() || common.chunked) {
+            return Err(Malformed::ConnectBody);
+        }
         let host = host(self.headers)?;
         if host.is_none() && self.version == Version::Http11 {
             return Err(Malformed::HostMissing);
@@ -77,13 +96,15 @@ impl<'b> Request<'_, 'b> {
             body,
             // "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request" (RFC 9110 §7.8).
             // It may ignore any other one too, and a tunnel behind a body has no user.
-            upgrade: common.upgrade && known && body == Body::Empty && upgrades(self.headers),
+            upgrade: common.upgrade && known && !connect && body == Body::Empty && upgrades(self.headers),
+            connect,
             trailers: common.te && known && welcomes_trailers(self.headers),
             persistent: common.persistent,
             is_head: self.method == "HEAD",
             is_idempotent: matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
             // "When a proxy receives a request with an absolute-form of request-target, the proxy MUST ignore the
-            // received Host header field (if any) and instead replace it" (RFC 9112 §3.2.2).
+            // received Host header field (if any) and instead replace it" (RFC 9112 §3.2.2). An authority form says
+            // it all the more.
             host: authority.or(host),
             path,
             names_fields: common.names_fields,
@@ -111,6 +132,8 @@ pub struct Answering {
     pub is_head: bool,
     /// The request asked for another protocol.
     pub upgrade: bool,
+    /// The method was CONNECT.
+    pub connect: bool,
 }
 
 /// What a response's head means.
@@ -120,7 +143,7 @@ pub struct ResponseFacts {
     pub body: Body,
     /// The server wants the connection to live on.
     pub persistent: bool,
-    /// 101: the connection speaks another protocol from here on.
+    /// 101, or 2xx to CONNECT: the connection is something else from here on.
     pub switches: bool,
     /// Content-Length is passed on: not in 1xx and 204, where it must not be.
     pub(super) keeps_length: bool,
@@ -135,11 +158,14 @@ impl Response<'_, '_> {
     /// Framing that two readers could take differently, and 101 that nobody asked for or that does not say to what.
     pub fn facts(&self, to: Answering) -> Result<ResponseFacts, Malformed> {
         let common = Common::read(self.headers, self.version)?;
-        let switches = self.status == 101;
-        if switches && !(to.upgrade && upgrades(self.headers)) {
+        if self.status == 101 && !(to.upgrade && upgrades(self.headers)) {
             return Err(Malformed::Switched);
         }
-        let bodiless = self.status < 200 || self.status == 204;
+        // "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in a successful response
+        // to CONNECT" (RFC 9110 §9.3.6): what our client does not see, it cannot take for something.
+        let tunnels = to.connect && (200..300).contains(&self.status);
+        let switches = self.status == 101 || tunnels;
+        let bodiless = self.status < 200 || self.status == 204 || tunnels;
         let body = match (common.length, common.chunked) {
             _ if bodiless || to.is_head || self.status == 304 => Body::Empty,
             (_, true) => Body::Chunked,
@@ -272,9 +298,6 @@ fn length(value: &[u8]) -> Result<u64, Malformed> {
 
 /// The authority and the path of an absolute-form target; neither for the other forms (RFC 9112 §3.2).
 fn target<'b>(method: &str, target: &'b str) -> Result<(Option<&'b [u8]>, Option<&'b str>), Malformed> {
-    if method == "CONNECT" {
-        return Err(Malformed::Connect);
-    }
     // As HAProxy has it: printable ASCII without a fragment. Some servers cut at `#` and some do not.
     if !target.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
         return Err(Malformed::Target);
@@ -300,6 +323,15 @@ fn target<'b>(method: &str, target: &'b str) -> Result<(Option<&'b [u8]>, Option
         path => path,
     };
     Ok((Some(authority.as_bytes()), Some(path)))
+}
+
+/// "authority-form = uri-host ":" port" (RFC 9112 §3.2.3); neither may be empty.
+fn tunnel_target(target: &str) -> Result<&[u8], Malformed> {
+    let authority = target.as_bytes();
+    let (host, port) = target.rsplit_once(':').ok_or(Malformed::Target)?;
+    let numbered =
+        port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if host.is_empty() || !numbered || !is_host(authority) { Err(Malformed::Target) } else { Ok(authority) }
 }
 
 fn host<'b>(headers: &[Header<'b>]) -> Result<Option<&'b [u8]>, Malformed> {

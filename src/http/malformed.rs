@@ -51,8 +51,10 @@ pub enum Malformed {
     UnknownCoding,
     /// A version other than 1.0 and 1.1.
     Version,
-    /// CONNECT: there are no tunnels here.
+    /// CONNECT where there are no tunnels.
     Connect,
+    /// CONNECT with Content-Length or Transfer-Encoding.
+    ConnectBody,
     /// 101 from a server that nobody asked to switch.
     Switched,
     /// The head is longer than the limit.
@@ -98,6 +100,7 @@ impl Malformed {
             | Self::Lookalike
             | Self::CodingInOldVersion
             | Self::TransferEncoding
+            | Self::ConnectBody
             | Self::Switched
             | Self::ChunkSize
             | Self::ChunkExtension
@@ -134,6 +137,7 @@ impl fmt::Display for Malformed {
             Self::UnknownCoding => "a transfer coding other than chunked",
             Self::Version => "a version other than HTTP/1.0 and HTTP/1.1",
             Self::Connect => "CONNECT is not served",
+            Self::ConnectBody => "CONNECT with a body",
             Self::Switched => "101 without a request to switch",
             Self::HeadTooLong => "the head is too long",
             Self::TooManyHeaders => "too many header lines",

@@ -34,7 +34,7 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
     // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation"
     // (RFC 9110 §10.1.1).
     let keeps_expect = request.version == Version::Http11;
-    let keeps_host = facts.path.is_none();
+    let keeps_host = facts.path.is_none() && !facts.connect;
     let mut forwarded_for = false;
     for (at, header) in request.headers.iter().enumerate() {
         let keep = match Field::of(header.name) {
@@ -134,7 +134,7 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
         let keep = match Field::of(header.name) {
             Field::ContentLength => facts.keeps_length,
             Field::Connection | Field::Hop | Field::Lookalike | Field::Te | Field::TransferEncoding => false,
-            Field::Upgrade => facts.switches,
+            Field::Upgrade => response.status == 101,
             Field::Expect
             | Field::ForwardedFor
             | Field::ForwardedHost
@@ -147,8 +147,8 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
         }
     }
     runs.finish();
-    // An interim response says nothing about the connection (RFC 9110 §15.2).
-    if response.status >= 200 {
+    // An interim response says nothing about the connection (RFC 9110 §15.2), and behind a tunnel's there is none.
+    if response.status >= 200 && !facts.switches {
         let (delivery, persistent) = toward.deliver(facts);
         if matches!(delivery, Delivery::Chunked { .. }) {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -158,7 +158,7 @@ pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Towa
         } else if toward.version == Version::Http10 {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
         }
-    } else if facts.switches {
+    } else if response.status == 101 {
         out.extend_from_slice(b"Connection: upgrade\r\n");
     }
     out.extend_from_slice(b"\r\n");

@@ -30,7 +30,7 @@ fn answered(bytes: &str, to_head: bool, toward: Toward) -> Result<(Body, String)
     let range = Scan::response().find(bytes.as_bytes(), 4096)?.expect("a whole head");
     let mut lines = Lines::new();
     let response = Response::parse(&bytes.as_bytes()[range], &mut lines, 20)?;
-    let facts = response.facts(Answering { is_head: to_head, upgrade: false })?;
+    let facts = response.facts(Answering { is_head: to_head, upgrade: false, ..Answering::default() })?;
     let mut out = Vec::new();
     rewrite_response(&response, &facts, toward, &mut out);
     Ok((facts.body, String::from_utf8(out).expect("the input was text")))
@@ -423,7 +423,7 @@ fn only_who_asked_may_be_switched() {
     let answer = |bytes: &str, upgrade| {
         let mut lines = Lines::new();
         let response = Response::parse(bytes.as_bytes(), &mut lines, 9)?;
-        let facts = response.facts(Answering { is_head: false, upgrade })?;
+        let facts = response.facts(Answering { is_head: false, upgrade, ..Answering::default() })?;
         let mut out = Vec::new();
         rewrite_response(&response, &facts, KEEP_11, &mut out);
         Ok(String::from_utf8(out).expect("the input was text"))

@@ -31,6 +31,8 @@ pub(super) struct Door {
     pub(super) defers: bool,
     /// The proxies in front whose connections begin with a PROXY header.
     pub(super) accept_proxy: Vec<Network>,
+    /// CONNECT is passed on.
+    pub(super) connect: bool,
     /// HTTP/2 is spoken with clients that begin with it.
     pub(super) h2: bool,
     /// Its address in text: the Host for clients that send none.
@@ -43,12 +45,23 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(frontend: usize, settings: &Frontend, address: SocketAddr) -> Self {
-        let Frontend { mode, h2, pool, routes, redirect, sorry_pool, defer_accept, accept_proxy, .. } =
-            settings;
+        let Frontend {
+            mode,
+            h2,
+            pool,
+            routes,
+            redirect,
+            sorry_pool,
+            connect,
+            defer_accept,
+            accept_proxy,
+            ..
+        } = settings;
         Self {
             frontend,
             mode: *mode,
             h2: *h2,
+            connect: *connect,
             routes: routes.clone(),
             pool: *pool,
             redirect: *redirect,

@@ -65,6 +65,21 @@ fn routes_and_redirects_are_read_and_shown() {
 }
 
 #[test]
+fn connect_is_passed_on_only_where_it_is_asked_for() {
+    let connect =
+        |line: &str| parsed(&with("pool =", &format!("{line}\npool ="))).config.frontends[0].connect;
+    assert!(connect("connect = true") && !connect("connect = false") && !connect(""));
+    let config = parsed(&with("pool =", "connect = true\npool =")).config;
+    assert_eq!(parsed(&show(&config)).config, config);
+    assert_problem(
+        "pool =",
+        "mode = \"tcp\"\nconnect = true\npool =",
+        "true: a frontend with mode = \"tcp\" passes on whatever is spoken, CONNECT as well; remove it, or use mode = \
+         \"http\"",
+    );
+}
+
+#[test]
 fn a_route_that_gets_no_requests_is_a_warning() {
     let dead = |routes: &[&str]| {
         let routes: Vec<_> = routes.iter().map(|keys| format!("{{ {keys}, pool = \"api\" }}")).collect();

@@ -9,6 +9,7 @@ use crate::proxy::choose::{Choice, Way};
 use crate::proxy::pipe::Pipe;
 use crate::proxy::problem::Problem;
 use crate::proxy::redirect;
+use crate::proxy::stream::Stream;
 
 /// A request, ready to be sent to any server of the pool.
 #[derive(Debug)]
@@ -77,7 +78,8 @@ impl Session {
         let limits = &self.core.limits;
         let mut lines = Lines::new();
         let request = Request::parse(&self.buffer.data()[range], &mut lines, limits.headers)?;
-        let facts = request.facts()?;
+        // A stream of HTTP/2 is framed itself, and shares its connection with others: it is no tunnel here.
+        let facts = request.facts_with(self.door.connect && !matches!(self.stream, Stream::Lane(_)))?;
         if matches!((facts.body, limits.body), (Body::Length(length), Some(limit)) if length > limit) {
             return Err(Problem::BodyTooLarge);
         }
@@ -89,8 +91,9 @@ impl Session {
         Ok(Asked {
             upload: Pipe::new(out, facts.body, facts.delivery(), limits.body),
             version: request.version,
-            persistent: facts.persistent,
-            answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade },
+            // What a client sends early for a tunnel must never be read as requests, if it does not get one.
+            persistent: facts.persistent && !facts.connect,
+            answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade, connect: facts.connect },
             is_idempotent: facts.is_idempotent,
             choice,
             instead,
@@ -104,6 +107,8 @@ impl Session {
         let elsewhere = match way {
             Way::Closed => return (Choice::default(), Some(Instead::Page)),
             Way::Pool(choice) => return (choice, last.map(|(status, to)| Instead::Elsewhere(status, to))),
+            // There is no other place for a tunnel.
+            Way::Elsewhere if facts.connect => Some((501, Box::default())),
             Way::Elsewhere => self.door.redirect.map(|redirect| {
                 (redirect.status, redirect::location(redirect, request, facts, &self.door.host))
             }),
