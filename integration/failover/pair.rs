@@ -295,6 +295,14 @@ impl Pair {
         assert!(tally.failed <= 5 && !refused, "{tally:?}\n{}", self.explain());
     }
 
+    /// Nothing happened to the requests of this tally: none was turned away or cut off. A machine that is busy with other
+    /// things answers some too late for the client; that is not what is looked for.
+    pub(crate) fn assert_undisturbed(&self, tally: &Tally) {
+        let late = tally.reasons.get("timed out").copied().unwrap_or_default();
+        let disturbed = tally.failed > late || late * 20 > tally.requests;
+        assert!(!disturbed, "{tally:?}\n{}", self.explain());
+    }
+
     /// What became of the requests to one target since `from`.
     pub(crate) fn tally_of(&self, target: usize, from: Moment) -> Tally {
         let of_target =
