@@ -342,6 +342,8 @@ fn a_node_that_rejoins_preempts_and_fails_no_request() {
     let first = pair.advert_of("lb1", joined);
     let priority = first.advert().map(|advert| advert.priority);
     assert_eq!(priority, Some(200), "it competes at its own priority only when it can serve");
+    let refused = pair.node("lb1").status().expect("a status").refused;
+    assert_eq!(refused, [], "what came before it took part is no mistake of lb2's");
 }
 
 #[test]

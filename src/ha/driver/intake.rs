@@ -41,7 +41,10 @@ impl Ha {
         interface: u32,
         accepted: &Accepted<'_>,
     ) -> Result<(), Refusal> {
-        let position = self.speaks_of(interface, &accepted.advert).ok_or(Refusal::UnknownVrid)?;
+        let Some(position) = self.speaks_of(interface, &accepted.advert) else {
+            let early = self.is_early(interface, &accepted.advert);
+            return if early { Ok(()) } else { Err(Refusal::UnknownVrid) };
+        };
         self.suspect(now, position, &accepted.advert).await;
         self.instances[position].believes(accepted)?;
         self.hear(now, position, accepted.advert).await;
@@ -52,6 +55,17 @@ impl Ha {
     fn speaks_of(&self, interface: u32, advert: &Received) -> Option<usize> {
         let there = |position: &usize| self.instances[*position].link.is_some_and(|at| at.index == interface);
         self.by_vrid.get(&advert.vrid)?.iter().copied().find(there)
+    }
+
+    /// Whether an advert is for a router that has not taken part yet: in Initialize it is nothing (RFC 9568 §6.4.1), and
+    /// no mistake of the peer's either.
+    fn is_early(&self, interface: u32, advert: &Received) -> bool {
+        let Some(card) = self.interfaces.iter().find(|card| card.index == interface) else { return false };
+        let waits = |position: &usize| {
+            let instance = &self.instances[*position];
+            instance.link.is_none() && instance.router.interface == card.name
+        };
+        self.by_vrid.get(&advert.vrid).is_some_and(|positions| positions.iter().any(waits))
     }
 
     async fn hear(&mut self, now: Time, position: usize, advert: Received) {
