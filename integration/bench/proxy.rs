@@ -13,8 +13,10 @@
 //! - `small`, `headers` as a browser sends them, `close` (a connection per request), `16k`, `64k`, `1m`;
 //! - `tls` for small ones in TLS; `handshake` for connections with a full handshake and one request each, one after the
 //!   other, `resume` for the same with resumed sessions; `h2` for small ones over HTTP/2;
-//! - `many`: vipd alone, with 1,000 servers in its pool beside 2. `cores`: with two threads beside one; they have both
-//!   processors, together with wrk and the servers, so it tells what sharing costs and not how fast two are;
+//! - `tcp16k`, `tcp64k`, `tcp1m`: the same bodies through frontends that do not look at what they pass on, vipd and
+//!   HAProxy only;
+//! - `many`: vipd with 1,000 servers in its pool beside 2, and HAProxy alike. `cores`: vipd with two threads beside one; they have both processors, together with wrk and
+//!   the servers, so it tells what sharing costs and not how fast two are;
 //! - `latency`: at half of the lowest peak rate of the proxies, the same rate for all, sent when it is due;
 //! - `overload`: latency inside the limits while more come than may: with `VIPD_BENCH_KNOCKS` (1000) connections a second
 //!   beyond the limit on connections, and with five times the requests that a limited server and its queue take;
@@ -32,6 +34,7 @@ mod overload;
 #[path = "stack.rs"]
 mod stack;
 
+use std::net::SocketAddr;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, fs};
@@ -60,8 +63,8 @@ fn bench() -> Result<(), Failure> {
     let stacks = [
         Stack::vipd(&apps)?,
         Stack::haproxy(&apps, Tuned::No)?,
-        Stack::nginx(&apps, Tuned::No)?,
         Stack::haproxy(&apps, Tuned::Yes)?,
+        Stack::nginx(&apps, Tuned::No)?,
         Stack::nginx(&apps, Tuned::Yes)?,
     ];
     for case in cases.split(',') {
@@ -82,9 +85,13 @@ fn bench() -> Result<(), Failure> {
                 }
             }
             "many" => {
-                let pair =
-                    [Stack::vipd_as("vipd", &apps, 2, "0")?, Stack::vipd_as("1000", &apps, 1000, "0")?];
-                report(&small()?, &pair, &small()?.rounds(&pair, rounds, seconds)?);
+                let four = [
+                    Stack::vipd_as("vipd", &apps, 2, "0")?,
+                    Stack::vipd_as("1000", &apps, 1000, "0")?,
+                    Stack::haproxy_as("HAProxy", &apps, Tuned::No, 2)?,
+                    Stack::haproxy_as("H 1000", &apps, Tuned::No, 1000)?,
+                ];
+                report(&small()?, &four, &small()?.rounds(&four, rounds, seconds)?);
             }
             "cores" => {
                 let pair = [Stack::vipd_as("vipd", &apps, 2, "0")?, Stack::vipd_as("two", &apps, 2, "0,1")?];
@@ -92,7 +99,9 @@ fn bench() -> Result<(), Failure> {
             }
             case => {
                 let case = Case::of(case, connections)?;
-                report(&case, &stacks, &case.rounds(&stacks, rounds, seconds)?);
+                let able = stacks.partition_point(|stack| case.address(stack).is_some());
+                let stacks = &stacks[..able];
+                report(&case, stacks, &case.rounds(stacks, rounds, seconds)?);
             }
         }
     }
@@ -118,6 +127,8 @@ struct Case {
 enum Scheme {
     Http,
     Https,
+    /// HTTP through a frontend that does not know it.
+    Tcp,
     /// In TLS, one connection after the other, each with a request (`openssl s_time`). wrk is not fit for this: its
     /// figures suggest that it resumes sessions with some proxies and not with others, and it does not say.
     Handshakes {
@@ -158,13 +169,13 @@ impl Case {
             "small" | "tls" | "handshake" | "resume" | "h2" => ("/small", &[]),
             "headers" => ("/small", BROWSER),
             "close" => ("/small", CLOSE),
-            "16k" => ("/16k", &[]),
-            "64k" => ("/64k", &[]),
-            "1m" => ("/1m", &[]),
+            "16k" | "tcp16k" => ("/16k", &[]),
+            "64k" | "tcp64k" => ("/64k", &[]),
+            "1m" | "tcp1m" => ("/1m", &[]),
             _ => {
                 return Err(Failure(format!(
-                    "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, many, cores, latency, \
-                     overload, idle"
+                    "no case {work}: small, headers, close, tls, handshake, resume, h2, 16k, 64k, 1m, tcp16k, tcp64k, \
+                     tcp1m, many, cores, latency, overload, idle"
                 )));
             }
         };
@@ -172,9 +183,19 @@ impl Case {
             "tls" => Scheme::Https,
             "handshake" | "resume" => Scheme::Handshakes { resumed: work == "resume" },
             "h2" => Scheme::H2,
+            "tcp16k" | "tcp64k" | "tcp1m" => Scheme::Tcp,
             _ => Scheme::Http,
         };
         Ok(Self { name: work.into(), path, headers, connections, scheme })
+    }
+
+    /// Where it is asked for; `None`: a proxy that does not speak it.
+    fn address(&self, stack: &Stack) -> Option<SocketAddr> {
+        match self.scheme {
+            Scheme::Http => Some(stack.address),
+            Scheme::Https | Scheme::Handshakes { .. } | Scheme::H2 => Some(stack.secure),
+            Scheme::Tcp => stack.tcp,
+        }
     }
 
     /// `openssl s_time`; how many connections it counted, and what it said.
@@ -226,7 +247,7 @@ impl Case {
         let (requests, text) = match self.scheme {
             Scheme::Handshakes { resumed } => self.shake(stack, resumed, seconds)?,
             Scheme::H2 => self.h2load(stack, seconds)?,
-            Scheme::Http | Scheme::Https => self.load(stack, seconds)?,
+            Scheme::Http | Scheme::Https | Scheme::Tcp => self.load(stack, seconds)?,
         };
         let used = stack.cpu()? - before;
         if requests <= 0.0 {
@@ -268,12 +289,9 @@ impl Case {
         for header in self.headers {
             wrk.args(["-H", header]);
         }
-        let url = match self.scheme {
-            Scheme::Http => format!("http://{}{}", stack.address, self.path),
-            Scheme::Https | Scheme::Handshakes { .. } | Scheme::H2 => {
-                format!("https://{}{}", stack.secure, self.path)
-            }
-        };
+        let scheme = if self.scheme == Scheme::Https { "https" } else { "http" };
+        let address = self.address(stack).unwrap_or(stack.address);
+        let url = format!("{scheme}://{address}{}", self.path);
         let said = wrk.arg(url).output().map_err(|error| Failure(format!("wrk: {error}")))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         if text.contains("Non-2xx") || text.contains("Socket errors") {

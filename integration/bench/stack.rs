@@ -12,7 +12,7 @@ use std::{env, fmt, fs, io, thread};
 
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, KeyPair};
-use vipd::config::{Frontend, Limits};
+use vipd::config::{Frontend, Limits, Mode};
 use vipd::net::secret::Circle;
 use vipd::net::tls::files;
 use vipd::net::tls::server::{self, Terms};
@@ -151,6 +151,8 @@ pub(crate) struct Stack {
     pub(crate) address: SocketAddr,
     /// The same in TLS.
     pub(crate) secure: SocketAddr,
+    /// The same as bytes that mean nothing; Nginx is not set up for that.
+    pub(crate) tcp: Option<SocketAddr>,
     process: Process,
 }
 
@@ -201,30 +203,48 @@ impl Stack {
         let said = process.0.stdout.take().map(BufReader::new);
         said.map_or(Ok(0), |mut said| said.read_line(&mut line))?;
         let mut addresses = line.split_whitespace().map(str::parse);
-        let (Some(Ok(address)), Some(Ok(secure))) = (addresses.next(), addresses.next()) else {
+        let (Some(Ok(address)), Some(Ok(secure)), Some(Ok(tcp))) =
+            (addresses.next(), addresses.next(), addresses.next())
+        else {
             return Err(Failure(format!("vipd said {line:?}, not its addresses")));
         };
-        Ok(Self { name, address, secure, process })
+        Ok(Self { name, address, secure, tcp: Some(tcp), process })
     }
 
     /// HAProxy as a two-page tutorial sets it up, on one thread.
     pub(crate) fn haproxy(apps: &Apps, tuned: Tuned) -> Result<Self, Failure> {
-        let (address, secure, site) = (free()?, free()?, &apps.site);
-        let [a, b] = apps.addresses;
-        let (name, defer, splice) = match tuned {
-            Tuned::No => ("HAProxy", "", ""),
-            Tuned::Yes => ("HAProxy+", " defer-accept", " option splice-request\n option splice-response\n"),
+        let name = if tuned == Tuned::Yes { "HAProxy+" } else { "HAProxy" };
+        Self::haproxy_as(name, apps, tuned, apps.addresses.len())
+    }
+
+    /// The same with so many `servers`, as [`Stack::vipd_as`] has them.
+    pub(crate) fn haproxy_as(
+        name: &'static str,
+        apps: &Apps,
+        tuned: Tuned,
+        servers: usize,
+    ) -> Result<Self, Failure> {
+        let (address, secure, tcp, site) = (free()?, free()?, free()?, &apps.site);
+        let servers: String = (0..servers)
+            .zip(apps.addresses.iter().cycle())
+            .map(|(at, app)| format!(" server app{at} {app}\n"))
+            .collect();
+        let (defer, splice) = match tuned {
+            Tuned::No => ("", ""),
+            Tuned::Yes => (" defer-accept", " option splice-request\n option splice-response\n"),
         };
         let config = format!(
             "global\n no strict-limits\n maxconn 12000\n nbthread 1\n\
              defaults\n mode http\n timeout connect 1s\n timeout client 60s\n timeout server 30s\n{splice}\
              frontend web\n bind {address}{defer}\n bind {secure}{defer} ssl crt {site} alpn h2,http/1.1\n default_backend app\n\
-             backend app\n balance roundrobin\n server app1 {a}\n server app2 {b}\n"
+             frontend tcp\n mode tcp\n bind {tcp}\n default_backend raw\n\
+             backend app\n balance roundrobin\n{servers}\
+             backend raw\n mode tcp\n balance roundrobin\n{servers}"
         );
         let config = apps.dir.write(&format!("{name}.cfg"), config.as_bytes())?;
         let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
         answers(address)?;
-        Ok(Self { name, address, secure, process })
+        Ok(Self { name, address, secure, tcp: Some(tcp), process })
     }
 
     /// HAProxy with bounds.
@@ -243,7 +263,7 @@ impl Stack {
         let config = apps.dir.write(&format!("tight-{}.cfg", address.port()), config.as_bytes())?;
         let process = Process::start("0", &["haproxy", "-db", "-f", &config], |_| {})?;
         answers(address)?;
-        Ok(Self { name: "HAProxy", address, secure: address, process })
+        Ok(Self { name: "HAProxy", address, secure: address, tcp: None, process })
     }
 
     /// Nginx with one worker and connections kept to the servers.
@@ -263,7 +283,7 @@ impl Stack {
         );
         let process = nginx(&apps.dir, "0", address, &http)?;
         answers(address)?;
-        Ok(Self { name, address, secure, process })
+        Ok(Self { name, address, secure, tcp: None, process })
     }
 
     /// CPU time of its processes so far, seconds.
@@ -327,13 +347,13 @@ fn site(dir: &Dir) -> Result<String, Failure> {
     Ok(path)
 }
 
-/// What the proxy under test speaks: plain on its first frontend, TLS on its second.
+/// What the proxy under test speaks: plain on its first and third frontend, TLS on its second.
 fn tls() -> io::Result<Tls> {
     let site = env::var_os(AS_SITE).map(PathBuf::from).unwrap_or_default();
     let identity = files::identity(&site, &site, &Circle::default(), 0)?;
     let terms = Terms { alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()], ..Terms::default() };
     let config = server::config("web", &[identity], &terms, &Keys::random()?)?;
-    Ok(Tls { frontends: vec![None, Some(Arc::new(ArcSwap::new(config)))], pools: Vec::new() })
+    Ok(Tls { frontends: vec![None, Some(Arc::new(ArcSwap::new(config))), None], pools: Vec::new() })
 }
 
 fn free() -> Result<SocketAddr, Failure> {
@@ -351,7 +371,7 @@ fn answers(address: SocketAddr) -> Result<(), Failure> {
     Err(Failure(format!("nothing listens on {address} after 5 s: is it installed?")))
 }
 
-/// The proxy under test: prints its address and serves until its standard input closes.
+/// The proxy under test: prints its addresses and serves until its standard input closes.
 pub(crate) fn serve(servers: &str) -> ExitCode {
     let servers: Vec<_> = servers.split(',').filter_map(|address| address.parse().ok()).collect();
     let count = servers.len();
@@ -377,8 +397,9 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
         pool: Some(0),
         ..Frontend::default()
     };
+    let tcp = Frontend { name: "tcp".into(), mode: Mode::Tcp, defer_accept: false, ..web.clone() };
     let settings = Settings {
-        frontends: vec![web.clone(), web],
+        frontends: vec![web.clone(), web, tcp],
         pages: Vec::new(),
         limits: Limits { connections, ..Limits::default() },
         threads: env::var(AS_THREADS).ok().and_then(|count| count.parse().ok()).unwrap_or(1),
@@ -387,7 +408,8 @@ pub(crate) fn serve(servers: &str) -> ExitCode {
     let pools = Arc::new(ArcSwap::from_pointee(snapshot));
     match tls().and_then(|tls| proxy::start_with(settings, pools, &tls)) {
         Ok(proxy) => {
-            println!("{} {}", proxy.addresses()[0][0], proxy.addresses()[1][0]);
+            let addresses = proxy.addresses();
+            println!("{} {} {}", addresses[0][0], addresses[1][0], addresses[2][0]);
             let _ = io::stdin().read(&mut [0]);
             ExitCode::SUCCESS
         }
