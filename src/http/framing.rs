@@ -82,7 +82,7 @@ impl<'b> Request<'_, 'b> {
         if connect && (common.length.is_some() || common.chunked) {
             return Err(Malformed::ConnectBody);
         }
-        let host = host(self.headers)?;
+        let host = common.host()?;
         if host.is_none() && self.version == Version::Http11 {
             return Err(Malformed::HostMissing);
         }
@@ -184,7 +184,10 @@ impl Response<'_, '_> {
 }
 
 /// What requests and responses have in common.
-struct Common {
+struct Common<'b> {
+    /// The Host, and whether there was another one.
+    host: Option<&'b [u8]>,
+    host_twice: bool,
     length: Option<u64>,
     chunked: bool,
     persistent: bool,
@@ -194,9 +197,11 @@ struct Common {
     te: bool,
 }
 
-impl Common {
-    fn read(headers: &[Header<'_>], version: Version) -> Result<Self, Malformed> {
+impl<'b> Common<'b> {
+    fn read(headers: &[Header<'b>], version: Version) -> Result<Self, Malformed> {
         let mut common = Self {
+            host: None,
+            host_twice: false,
             length: None,
             chunked: false,
             persistent: version == Version::Http11,
@@ -214,8 +219,8 @@ impl Common {
                 Field::TransferEncoding => coding = Some(header.value),
                 Field::Lookalike => return Err(Malformed::Lookalike),
                 Field::Connection => closes |= common.connection(header.value),
+                Field::Host => common.host_twice |= common.host.replace(header.value).is_some(),
                 Field::Expect
-                | Field::Host
                 | Field::ForwardedFor
                 | Field::ForwardedHost
                 | Field::ForwardedProto
@@ -230,6 +235,15 @@ impl Common {
             common.coding(coding, version)?;
         }
         Ok(common)
+    }
+
+    /// The Host of a request. An answer may have as many as it likes, of any form: it means nothing there.
+    fn host(&self) -> Result<Option<&'b [u8]>, Malformed> {
+        match self.host {
+            Some(_) if self.host_twice => Err(Malformed::HostTwice),
+            Some(host) if !is_host(host) => Err(Malformed::Host),
+            host => Ok(host),
+        }
     }
 
     /// Reads one Connection field; whether it says `close`, which wins over everything else.
@@ -332,20 +346,6 @@ fn tunnel_target(target: &str) -> Result<&[u8], Malformed> {
     let numbered =
         port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
     if host.is_empty() || !numbered || !is_host(authority) { Err(Malformed::Target) } else { Ok(authority) }
-}
-
-fn host<'b>(headers: &[Header<'b>]) -> Result<Option<&'b [u8]>, Malformed> {
-    let mut host = None;
-    for header in headers.iter().filter(|header| Field::of(header.name) == Field::Host) {
-        if host.is_some() {
-            return Err(Malformed::HostTwice);
-        }
-        if !is_host(header.value) {
-            return Err(Malformed::Host);
-        }
-        host = Some(header.value);
-    }
-    Ok(host)
 }
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2): a name, an IPv4 address or an IPv6 address in brackets. Nothing in it can be
