@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
-use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::buffer::Buffers;
@@ -106,7 +106,8 @@ pub(super) struct Core {
 
 /// Runs a core until it is told to stop or has drained. Says on `ready` once whether its listeners are open.
 pub(super) fn run(parts: Parts, ready: Sender<io::Result<()>>) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut builder = Builder::new_current_thread();
+    let runtime = match builder.enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => {
             // Whoever started us has given up if it does not listen any more.
@@ -114,8 +115,7 @@ pub(super) fn run(parts: Parts, ready: Sender<io::Result<()>>) {
             return;
         }
     };
-    let local = LocalSet::new();
-    local.block_on(&runtime, async move {
+    runtime.block_on(async move {
         let (opened, core) = match Core::open(parts) {
             Ok(core) => (Ok(()), Some(core)),
             Err(error) => (Err(error), None),
