@@ -25,6 +25,7 @@ pub mod realtime;
 pub mod secret;
 pub mod splice;
 pub mod sysctl;
+pub mod tcp;
 pub mod text_file;
 pub mod tls;
 pub mod tls_client;

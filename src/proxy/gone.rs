@@ -83,7 +83,7 @@ impl Patient<'_> {
         }
         match stream.socket() {
             // It ends with the runtime at the latest.
-            Some(tcp) => drop(tcp.ready(tokio::io::Interest::ERROR).await),
+            Some(tcp) => tcp.breaks().await,
             // A stream of HTTP/2: its connection tells.
             None => pending().await,
         }

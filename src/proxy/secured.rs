@@ -13,10 +13,10 @@ use std::task::{Context, Poll, Waker, ready};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
 
 use super::gone::News;
 use super::stream::Stream;
+use crate::net::tcp::Tcp;
 
 /// A connection that nobody on the way can read along.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl Secured {
     }
 
     /// As [`Stream::socket`].
-    pub(super) fn socket(&self) -> Option<&TcpStream> {
+    pub(super) fn socket(&self) -> Option<&Tcp> {
         self.under.socket()
     }
 

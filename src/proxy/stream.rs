@@ -7,18 +7,17 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{self, SocketAddr};
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::ReadBuf;
 
 use super::gone::News;
 use super::h2::Lane;
 use super::secured::Secured;
 use crate::net::splice::Pipe;
+use crate::net::tcp::Tcp;
 
 /// A connection.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub(super) enum Stream {
     /// wait. A client that asks one thing and leaves costs no epoll_ctl.
     Lazy(net::TcpStream),
     /// TCP and nothing else.
-    Plain(TcpStream),
+    Plain(Tcp),
     /// TLS over one of the others.
     Secured(Box<Secured>),
     /// A stream of HTTP/2, in the words of HTTP/1.1.
@@ -58,9 +57,7 @@ impl Stream {
             return Poll::Ready(Ok(()));
         }
         match self {
-            // Not try_read: poll_read forgets the readiness after a short read and so saves a read that finds
-            // nothing.
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
+            Self::Plain(tcp) => tcp.poll_read(cx, room),
             Self::Secured(tls) => tls.poll_read(cx, room),
             Self::Lane(lane) => lane.poll_read(cx, room),
             Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
@@ -74,7 +71,11 @@ impl Stream {
             return Poll::Ready(Ok(()));
         }
         match self {
-            Self::Plain(tcp) => tcp.poll_peek(cx, room).map_ok(|_count| ()),
+            Self::Plain(tcp) => {
+                let count = ready!(tcp.poll_take(cx, |tcp| tcp.peek(room.initialize_unfilled())))?;
+                room.advance(count);
+                Poll::Ready(Ok(()))
+            }
             Self::Lazy(_) | Self::Secured(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Err(lost())),
         }
     }
@@ -95,7 +96,7 @@ impl Stream {
     }
 
     /// The connection that the reactor watches, if it is one.
-    pub(super) fn socket(&self) -> Option<&TcpStream> {
+    pub(super) fn socket(&self) -> Option<&Tcp> {
         match self {
             Self::Plain(tcp) => Some(tcp),
             Self::Secured(tls) => tls.socket(),
@@ -107,7 +108,7 @@ impl Stream {
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Lazy(tcp) => tcp.local_addr(),
-            Self::Plain(tcp) => tcp.local_addr(),
+            Self::Plain(tcp) => tcp.inner().local_addr(),
             Self::Secured(tls) => tls.local_addr(),
             Self::Lane(lane) => lane.local_addr(),
             Self::Lost => Err(lost()),
@@ -116,14 +117,11 @@ impl Stream {
 
     /// Writes once and says how much. What was taken may still wait in here, see [`Stream::poll_flush`].
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(count) = self.at_once(|tcp| tcp.write(data))? {
-            return Poll::Ready(Ok(count));
-        }
         match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Lazy(_) | Self::Plain(_) => self.poll_give(cx, |mut tcp| tcp.write(data)),
             Self::Secured(tls) => tls.poll_write(cx, data),
             Self::Lane(lane) => lane.poll_write(cx, data),
-            Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
+            Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
@@ -133,34 +131,30 @@ impl Stream {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(count) = self.at_once(|tcp| tcp.write_vectored(data))? {
-            return Poll::Ready(Ok(count));
-        }
         match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Self::Lazy(_) | Self::Plain(_) => self.poll_give(cx, |mut tcp| tcp.write_vectored(data)),
             Self::Secured(tls) => tls.poll_write_vectored(cx, data),
             Self::Lane(lane) => {
                 let first = data.iter().find(|part| !part.is_empty());
                 lane.poll_write(cx, first.map_or(&[], |part| part))
             }
-            Self::Lazy(_) | Self::Lost => Poll::Ready(Err(lost())),
+            Self::Lost => Poll::Ready(Err(lost())),
         }
     }
 
     /// Hands what was written on to the kernel; TCP alone keeps nothing back.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Self::Secured(tls) => tls.poll_flush(cx),
-            Self::Lazy(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Ok(())),
+            Self::Lazy(_) | Self::Plain(_) | Self::Lane(_) | Self::Lost => Poll::Ready(Ok(())),
         }
     }
 
     /// Says that nothing more will be written.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Lazy(tcp) => Poll::Ready(tcp.shutdown(net::Shutdown::Write)),
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Lazy(tcp) => Poll::Ready(end(tcp)),
+            Self::Plain(tcp) => Poll::Ready(end(tcp.inner())),
             Self::Secured(tls) => tls.poll_shutdown(cx),
             // How a stream ends, its connection knows.
             Self::Lane(_) => Poll::Ready(Ok(())),
@@ -187,40 +181,25 @@ impl Stream {
             return Poll::Ready(Ok(count));
         }
         let Self::Plain(tcp) = self else { return Poll::Ready(Err(lost())) };
-        loop {
-            ready!(tcp.poll_read_ready(cx))?;
-            match tcp.try_io(Interest::READABLE, || pipe.fill(&*tcp, most)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                filled => return Poll::Ready(filled),
-            }
-        }
+        tcp.poll_take(cx, |tcp| pipe.fill(tcp, most))
     }
 
     /// As [`Stream::poll_write`], what a pipe holds. Only what [`Stream::is_bare`] can.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
-        if let Some(count) = self.at_once(|tcp| pipe.drain(tcp.as_fd()))? {
-            return Poll::Ready(Ok(count));
-        }
-        let Self::Plain(tcp) = self else { return Poll::Ready(Err(lost())) };
-        loop {
-            ready!(tcp.poll_write_ready(cx))?;
-            match tcp.try_io(Interest::WRITABLE, || pipe.drain(&*tcp)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                drained => return Poll::Ready(drained),
-            }
-        }
+        self.poll_give(cx, |tcp| pipe.drain(tcp))
     }
 
     /// Whether nothing has come that was not read: neither bytes nor the other side's close. Without news from the
     /// kernel this is no system call.
     pub(super) fn is_quiet(&mut self) -> bool {
-        let read = match self {
-            Self::Lazy(tcp) => tcp.peek(&mut [0]),
-            Self::Plain(tcp) => tcp.try_read(&mut [0]),
-            Self::Secured(tls) => return tls.is_quiet(),
-            Self::Lane(_) | Self::Lost => return false,
-        };
-        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        match self {
+            Self::Lazy(tcp) => {
+                tcp.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Plain(tcp) => tcp.is_quiet(),
+            Self::Secured(tls) => tls.is_quiet(),
+            Self::Lane(_) | Self::Lost => false,
+        }
     }
 
     /// Closes so that the other side cannot take what it got for the whole: with RST instead of FIN.
@@ -232,12 +211,34 @@ impl Stream {
     pub(super) fn set_abort(&mut self) {
         let socket = match self {
             Self::Lazy(tcp) => SockRef::from(&*tcp),
-            Self::Plain(tcp) => SockRef::from(&*tcp),
+            Self::Plain(tcp) => SockRef::from(tcp.inner()),
             Self::Secured(tls) => return tls.set_abort(),
             Self::Lane(_) | Self::Lost => return,
         };
         // If the kernel cannot, the connection closes all the same.
         let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+
+    /// Has `give` write something to TCP alone. At the first time that there is no room for it, the reactor is told to
+    /// watch for some.
+    fn poll_give<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut give: impl FnMut(&net::TcpStream) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        if let Some(given) = self.at_once(|tcp| give(tcp))? {
+            return Poll::Ready(Ok(given));
+        }
+        let Self::Plain(tcp) = self else { return Poll::Ready(Err(lost())) };
+        if let Some(given) = ready!(tcp.poll_give(cx, give))? {
+            return Poll::Ready(Ok(given));
+        }
+        if let Self::Plain(tcp) = std::mem::replace(self, Self::Lost) {
+            *self = Self::Plain(tcp.watch_room()?);
+        }
+        // Whoever polls us waits for something to come as well, perhaps, and must say so anew.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// What a `Lazy` connection can do without waiting. If it would have to wait, it is `Plain` from now on.
@@ -256,10 +257,18 @@ impl Stream {
     #[cold]
     pub(super) fn watch(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Self::Lost) {
-            Self::Lazy(tcp) => *self = Self::Plain(TcpStream::from_std(tcp)?),
+            Self::Lazy(tcp) => *self = Self::Plain(Tcp::watch(tcp)?),
             other @ (Self::Plain(_) | Self::Secured(_) | Self::Lane(_) | Self::Lost) => *self = other,
         }
         Ok(())
+    }
+}
+
+/// Says that nothing more will be written; to one that is gone there is nothing to say.
+fn end(tcp: &net::TcpStream) -> io::Result<()> {
+    match tcp.shutdown(net::Shutdown::Write) {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        said => said,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::deadline::{TICK, Ticks, Timer};
 use super::gone::{Gone, Patient};
 use super::stream::Stream;
+use crate::net::tcp::Tcp;
 use crate::pool::ServerId;
 
 /// Idle connections that a core keeps to one server.
@@ -132,7 +133,7 @@ pub(super) async fn connect(
     let connected = connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
     Ok(connected.and_then(|stream| {
         prepare(&stream, patience)?;
-        Ok(Stream::Plain(stream))
+        Ok(Stream::Plain(Tcp::watch(stream.into_std()?)?))
     }))
 }
 
