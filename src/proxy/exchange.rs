@@ -251,7 +251,8 @@ impl<'x> Exchange<'x> {
         let (delivery, persistent) = toward.deliver(&facts);
         self.answer.consume(length);
         self.scan = Scan::response();
-        self.download = Pipe::new(out, facts.body, delivery, None).once();
+        self.download =
+            Pipe::new(out, facts.body, delivery, None).once().closing(!interim && !switches && !persistent);
         self.phase = if interim {
             self.interim += length;
             Phase::Interim

@@ -37,6 +37,8 @@ pub(super) struct Pipe {
     blocked: bool,
     /// The last chunk is written, and trailers may follow.
     trailing: bool,
+    /// Behind it nothing more is said to the sink.
+    closes: bool,
     /// Bytes read since the timer was set.
     moved: usize,
 }
@@ -102,6 +104,7 @@ impl Pipe {
             long: false,
             blocked: false,
             trailing: false,
+            closes: false,
             moved: 0,
         }
     }
@@ -109,6 +112,11 @@ impl Pipe {
     /// The same, but never to be written again: nothing is kept for that.
     pub(super) fn once(self) -> Self {
         Self { whole: false, ..self }
+    }
+
+    /// The same; behind it nothing more is said if `closes`.
+    pub(super) fn closing(self, closes: bool) -> Self {
+        Self { closes, ..self }
     }
 
     /// Whether the whole body was taken from its source.
@@ -255,10 +263,22 @@ impl Pipe {
 
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8], to: &mut Stream) -> Poll<io::Result<usize>> {
         let (out, data) = (&self.out[self.sent..], &data[..self.direct]);
+        if self.closes && self.is_end() {
+            return to.poll_write_last(cx, &[IoSlice::new(out), IoSlice::new(data)]);
+        }
         match (out.is_empty(), data.is_empty()) {
             (_, true) => to.poll_write(cx, out),
             (true, false) => to.poll_write(cx, data),
             (false, false) => to.poll_write_vectored(cx, &[IoSlice::new(out), IoSlice::new(data)]),
+        }
+    }
+
+    /// Whether nothing comes behind what is staged.
+    fn is_end(&self) -> bool {
+        match self.body {
+            Source::Done => true,
+            Source::Length(left) => left == self.direct as u64,
+            Source::Chunked(_) | Source::UntilClose => false,
         }
     }
 

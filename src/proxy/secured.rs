@@ -143,6 +143,19 @@ impl Secured {
         }
     }
 
+    /// As [`Secured::poll_write_vectored`], what nothing more comes behind: the end is said with it.
+    pub(super) fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let taken = ready!(self.poll_write_vectored(cx, data))?;
+        if taken == data.iter().map(|part| part.len()).sum::<usize>() {
+            self.end();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_out(cx)
     }

@@ -142,6 +142,20 @@ impl Stream {
         }
     }
 
+    /// As [`Stream::poll_write_vectored`], what nothing more comes behind. Over TCP alone the end goes out with the last
+    /// of it: a segment less for both sides.
+    pub(super) fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Lazy(_) | Self::Plain(_) => self.poll_give(cx, |tcp| write_last(tcp, data)),
+            Self::Secured(tls) => tls.poll_write_last(cx, data),
+            Self::Lane(_) | Self::Lost => self.poll_write_vectored(cx, data),
+        }
+    }
+
     /// Hands what was written on to the kernel; TCP alone keeps nothing back.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -262,6 +276,17 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+/// The kernel keeps the last segment back until it knows that more comes, or that this is the end.
+fn write_last(tcp: &net::TcpStream, data: &[IoSlice<'_>]) -> io::Result<usize> {
+    let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+    let written = SockRef::from(tcp).send_vectored_with_flags(data, flags)?;
+    if written == data.iter().map(|part| part.len()).sum::<usize>() {
+        // That the client is gone is for the next one to find out.
+        let _ = end(tcp);
+    }
+    Ok(written)
 }
 
 /// Says that nothing more will be written; to one that is gone there is nothing to say.

@@ -86,7 +86,7 @@ impl Session {
 
     /// Sends a whole response of our own.
     pub(super) async fn say(&mut self, out: Vec<u8>, persistent: bool) -> Next {
-        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None);
+        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None).closing(!persistent);
         let patience = self.core.patience.idle;
         self.timer.set(patience);
         let sent = poll_fn(|cx| {
