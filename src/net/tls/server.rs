@@ -44,6 +44,8 @@ pub fn config(name: &str, identities: &[Identity], terms: &Terms, keys: &Keys) -
     };
     let mut config = builder.with_cert_resolver(Arc::new(Shelf::new(identities)));
     config.alpn_protocols.clone_from(&terms.alpn);
+    // As HAProxy has it; else clients built on OpenSSL, which put AES-256 first, would decide what a handshake costs us.
+    config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = keys.bound_to(bond(name, terms));
     Ok(Arc::new(config))

@@ -3,10 +3,15 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::crypto::aws_lc_rs;
+use rustls::{CipherSuite, ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 
 use super::files::{Identity, authorities, identity};
+use super::server::{self, Terms};
+use super::tickets::Keys;
 use crate::net::secret::Circle;
 
 /// A directory of one test, removed at the end.
@@ -154,4 +159,26 @@ fn age_and_order_are_warned_of() {
             "c.pem: certificate 2 did not sign certificate 1: clients may not believe it"
         ]
     );
+}
+
+#[test]
+fn the_suite_that_costs_us_least_is_agreed_on() {
+    let place = Place::new("suite");
+    let Signed { certificate, key, .. } = signed((2099, 1, 1));
+    let identity = place.identity(&certificate, &key).expect("a pair");
+    let keys = Keys::random().expect("random numbers");
+    let server = server::config("web", &[identity], &Terms::default(), &keys).expect("a server");
+    // As OpenSSL does, it puts AES-256 first.
+    let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let client = client.with_safe_default_protocol_versions().expect("versions");
+    let client = client.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let name = "shop.example.com".try_into().expect("a name");
+    let mut client = ClientConnection::new(Arc::new(client), name).expect("a client");
+    let mut server = ServerConnection::new(server).expect("a server");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("memory takes all");
+    server.read_tls(&mut &hello[..]).expect("all of it");
+    server.process_new_packets().expect("a good hello");
+    let agreed = server.negotiated_cipher_suite().map(|suite| suite.suite());
+    assert_eq!(agreed, Some(CipherSuite::TLS13_AES_128_GCM_SHA256));
 }
