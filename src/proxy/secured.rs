@@ -100,12 +100,25 @@ impl Secured {
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            match self.tls.reader().read(room.initialize_unfilled()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => {
-                    room.advance(read?);
+            // By its records: a room that is not initialised, as HTTP/2 has it, need not be cleared for nothing.
+            let before = room.filled().len();
+            let mut reader = self.tls.reader();
+            loop {
+                let record = match reader.fill_buf() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // What was opened comes first; the end is still there.
+                    Err(_) if room.filled().len() > before => break,
+                    record => record?,
+                };
+                let count = record.len().min(room.remaining());
+                if count == 0 {
                     return Poll::Ready(Ok(()));
                 }
+                room.put_slice(&record[..count]);
+                reader.consume(count);
+            }
+            if room.filled().len() > before {
+                return Poll::Ready(Ok(()));
             }
             match self.poll_take(cx)? {
                 // The reader above knows whether this is an orderly end.
