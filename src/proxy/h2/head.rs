@@ -6,6 +6,7 @@
 
 use ::http::header::{CONTENT_LENGTH, COOKIE, HOST, TE};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
 use h2::{Reason, RecvStream};
 
 use crate::http::{MAX_LINES, Malformed, Response};
@@ -113,6 +114,13 @@ pub(super) fn response(
     let (mut chunks, mut length) = (false, 0);
     let fields = built.headers_mut();
     fields.reserve(response.headers.len().min(MAX_LINES));
+    // One copy of the head, which the values share.
+    let head = Bytes::copy_from_slice(response.bytes);
+    let part = |value: &[u8]| {
+        // An empty one may be anywhere.
+        let from = if value.is_empty() { 0 } else { value.as_ptr().addr() - response.bytes.as_ptr().addr() };
+        head.slice(from..from + value.len())
+    };
     for header in response.headers {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
         // These are about one connection, and it is not this one (RFC 9113 §8.2.2).
@@ -123,7 +131,8 @@ pub(super) fn response(
             chunks = true;
             continue;
         }
-        let (name, value) = field(header.name.as_bytes(), header.value)?;
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed::HeaderName)?;
+        let value = HeaderValue::from_maybe_shared(part(header.value)).map_err(|_| Malformed::HeaderValue)?;
         if name == CONTENT_LENGTH {
             length = value.to_str().ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
         }
@@ -143,13 +152,8 @@ pub(super) fn response(
 /// Adds a trailer line to those that there are.
 pub(super) fn trailer(line: &[u8], trailers: &mut HeaderMap) -> Result<(), Malformed> {
     let colon = memchr::memchr(b':', line).ok_or(Malformed::Trailer)?;
-    let (name, value) = field(&line[..colon], line[colon + 1..].trim_ascii())?;
-    trailers.append(name, value);
+    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| Malformed::HeaderName)?;
+    let value = line[colon + 1..].trim_ascii();
+    trailers.append(name, HeaderValue::from_bytes(value).map_err(|_| Malformed::HeaderValue)?);
     Ok(())
-}
-
-fn field(name: &[u8], value: &[u8]) -> Result<(HeaderName, HeaderValue), Malformed> {
-    let name = HeaderName::from_bytes(name).map_err(|_| Malformed::HeaderName)?;
-    let value = HeaderValue::from_bytes(value).map_err(|_| Malformed::HeaderValue)?;
-    Ok((name, value))
 }
