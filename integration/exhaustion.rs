@@ -1,7 +1,5 @@
 //! A proxy that runs out of files, and one that runs out of local ports, for real: it has said so before, what it has in
 //! hand goes on, it does not spin, and everybody is served again when there is room.
-//!
-//! The servers are not checked: what becomes of health checks without files is another story.
 
 #[expect(dead_code, reason = "shared with the tests of the proxy process")]
 #[path = "control/app.rs"]
@@ -34,7 +32,7 @@ use process::{Vipd, World};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn config(world: &World, app: &App) -> String {
+fn config(world: &World, app: &App, check: &str) -> String {
     let (front, server) = (world.front(), app.address);
     format!(
         r#"
@@ -49,6 +47,7 @@ fn config(world: &World, app: &App) -> String {
         [[pool]]
         name = "app"
         passive = "off"
+        {check}
         server = [{{ name = "app1", address = "{server}" }}]
         "#
     )
@@ -121,10 +120,12 @@ fn files() {
     let app = App::start(&world, "app1");
     let (vipd, mut few) = (Vipd::command(&world), Command::new("prlimit"));
     few.arg(format!("--nofile={FILES}:{FILES}")).arg(vipd.get_program()).args(vipd.get_args());
-    let proxy = Proxy::spawn_by(few, &config(&world, &app));
+    let check = r#"check = { tcp = true, interval = "100ms", rise = 1, fall = 1 }"#;
+    let proxy = Proxy::spawn_by(few, &config(&world, &app, check));
     let line = proxy.says("open files are allowed");
     assert!(line.contains("WARN 200 open files are allowed"), "{line}");
     proxy.says("the proxy listens");
+    proxy.says("app1 is up");
 
     let mut held = Client::connect(&world, 0);
     held.ask("/hold");
@@ -146,6 +147,8 @@ fn files() {
     idle.extend((nth..).take(FILES).map(|nth| Client::connect(&world, nth)));
     // What it has inherited may have numbers beyond the limit.
     until("no file is left", || open_files(&proxy) >= FILES);
+    // A server that could not be asked is not down.
+    proxy.says("app1 could not be checked, its state stays as it is: too many open files on this node");
     does_not_spin(&proxy);
     // One who is inside and for whom there is no connection to a server.
     let mut refused = idle.remove(0);
@@ -181,7 +184,8 @@ fn ports() {
         let app = App::start(&world, "app1");
         let range = format!("41000 {}", 41000 + PORTS - 1);
         fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).expect("a namespace of our own");
-        let proxy = Proxy::start(&world, &config(&world, &app));
+        // Each check would take a port for a minute.
+        let proxy = Proxy::start(&world, &config(&world, &app, ""));
 
         let mut clients: Vec<_> = (0..PORTS * 85 / 100).map(|nth| Client::connect(&world, nth)).collect();
         clients.iter_mut().for_each(|client| client.ask("/hold"));

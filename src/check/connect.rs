@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Target;
-use super::words::{CONNECTING, SHAKING_HANDS, Stage, trouble};
+use super::words::{CONNECTING, SHAKING_HANDS, Stage, UNABLE, is_ours, trouble};
 use crate::config::{CheckKind, PoolTls, Verify};
 use crate::net::tls::files;
 use crate::net::tls_client;
@@ -54,7 +54,13 @@ pub(super) async fn open(
     stage: &mut Stage,
 ) -> Result<Stream, String> {
     *stage = CONNECTING;
-    let mut stream = TcpStream::connect(target.address).await.map_err(|error| trouble(&error))?;
+    let connected = TcpStream::connect(target.address).await;
+    let mut stream = connected.map_err(|error| {
+        if is_ours(&error) {
+            *stage = UNABLE;
+        }
+        trouble(&error)
+    })?;
     // A check is a few small messages.
     stream.set_nodelay(true).map_err(|error| trouble(&error))?;
     if let Some(version) = target.send_proxy {

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use crate::config::{Check, Config};
 use crate::net::clock;
 use crate::pool::{Health, Observation, SendProxy, ServerId};
-use crate::vrrp::Time;
+use crate::vrrp::{Span, Time};
 
 use self::connect::Connectors;
 use self::http::Kept;
@@ -86,6 +86,7 @@ pub async fn run(targets: Vec<Target>, seen: mpsc::Sender<Seen>) {
     let connectors = Arc::new(Connectors::default());
     let mut running = JoinSet::new();
     let mut starts = Vec::new();
+    let mut complaint = Complaint::default();
     let mut input = Input::Timer;
     loop {
         schedule.handle(clock::now(), input, &mut starts);
@@ -99,9 +100,14 @@ pub async fn run(targets: Vec<Target>, seen: mpsc::Sender<Seen>) {
             Some(done) = running.join_next() => {
                 let (server, line, result) = done.unwrap_or_else(|bug| std::panic::resume_unwind(bug.into_panic()));
                 lines[server] = line;
-                trackers[server].handle(result.observation);
-                if seen.send(result).await.is_err() {
-                    return;
+                match result {
+                    Ok(result) => {
+                        trackers[server].handle(result.observation);
+                        if seen.send(result).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(why) => complaint.say(clock::now(), &targets[server].name, &why),
                 }
                 Input::Finished(server, trackers[server].trend())
             }
@@ -111,16 +117,36 @@ pub async fn run(targets: Vec<Target>, seen: mpsc::Sender<Seen>) {
     }
 }
 
+/// What is said when nothing was seen of a server, for want of something on this node. Its state stays as it is.
+#[derive(Debug, Default)]
+struct Complaint {
+    next: Option<Time>,
+}
+
+/// From one complaint to the next.
+const PAUSE: Span = Span::from_millis(10_000);
+
+impl Complaint {
+    fn say(&mut self, now: Time, server: &str, why: &str) {
+        if self.next.is_none_or(|next| now >= next) {
+            self.next = Some(now + PAUSE);
+            tracing::warn!("{server} could not be checked, its state stays as it is: {why}");
+        }
+    }
+}
+
+/// What was seen, or why nothing could be.
 async fn check(
     target: Arc<Target>,
     connectors: Arc<Connectors>,
     mut line: Option<Kept>,
     start: Start,
-) -> (usize, Option<Kept>, Seen) {
+) -> (usize, Option<Kept>, Result<Seen, String>) {
     let started = clock::now();
     let limit = start.deadline.since(started).as_duration();
     let Sight { observation, why, own_name } = probe::probe(&target, &connectors, &mut line, limit).await;
-    (start.server, line, Seen { server: target.server, started, observation, why, own_name })
+    let Some(observation) = observation else { return (start.server, line, Err(why)) };
+    (start.server, line, Ok(Seen { server: target.server, started, observation, why, own_name }))
 }
 
 async fn until(deadline: Option<Time>) {

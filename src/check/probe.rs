@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connect::{Connectors, open};
 use super::http::Kept;
-use super::words::{CONNECTING, Outcome, Passed, Stage, length};
+use super::words::{CONNECTING, Outcome, Passed, Stage, UNABLE, length};
 use super::{Target, exec, grpc, http, postgres, redis};
 use crate::config::CheckKind;
 use crate::pool::Observation;
@@ -14,7 +14,8 @@ use crate::pool::Observation;
 /// What a check saw.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sight {
-    pub(super) observation: Observation,
+    /// `None`: nothing, because this node could not ask.
+    pub(super) observation: Option<Observation>,
     pub(super) why: String,
     pub(super) own_name: Option<String>,
 }
@@ -29,12 +30,13 @@ pub(super) async fn probe(
 ) -> Sight {
     let begun = Instant::now();
     let mut stage = CONNECTING;
-    let failed = |why| Sight { observation: Observation::Fail, why, own_name: None };
+    let failed = |why| Sight { observation: Some(Observation::Fail), why, own_name: None };
     match timeout(limit, ask(target, connectors, line, &mut stage)).await {
         Ok(Ok(Passed { words, own_name })) => {
             let why = format!("{words} in {}", length(begun.elapsed()));
-            Sight { observation: Observation::Pass, why, own_name }
+            Sight { observation: Some(Observation::Pass), why, own_name }
         }
+        Ok(Err(why)) if stage == UNABLE => Sight { observation: None, why, own_name: None },
         Ok(Err(why)) => failed(why),
         Err(_) => failed(format!("timed out after {} {stage}", length(target.check.timeout))),
     }

@@ -26,6 +26,8 @@ pub(super) type Outcome = Result<Passed, String>;
 /// How far a check has come, for the words of a failure: `waiting for the answer`.
 pub(super) type Stage = &'static str;
 
+/// It did not begin, for want of something on this node: that says nothing about the server.
+pub(super) const UNABLE: Stage = "not begun";
 pub(super) const CONNECTING: Stage = "connecting";
 pub(super) const SHAKING_HANDS: Stage = "in the TLS handshake";
 pub(super) const ASKING: Stage = "sending the request";
@@ -41,11 +43,18 @@ pub(super) fn trouble(error: &io::Error) -> String {
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_lowercase();
     }
-    if matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM)
-    {
+    if is_ours(error) {
         words.push_str(" on this node");
     }
     words
+}
+
+/// Whether a system call failed for want of something that this node has run out of.
+pub(super) fn is_ours(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    errno.is_some_and(|errno| {
+        matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM)
+    })
 }
 
 /// `1 s`, `200 ms`, `under 1 ms`.

@@ -32,7 +32,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
 
 async fn check(address: SocketAddr, kind: CheckKind, timeout: Duration) -> (Observation, String) {
     let sight = probe(&target(address, kind, timeout), &Connectors::default(), &mut None, timeout).await;
-    (sight.observation, sight.why)
+    (sight.observation.expect("this node can ask"), sight.why)
 }
 
 /// Checks a server that sends `answer` in these pieces and closes. Gives the request it got as well.

@@ -112,7 +112,7 @@ fn connections(answer: &'static [u8], closes: bool) -> usize {
         let checks = async {
             for nth in 0..3 {
                 let sight = probe(&target, &connectors, &mut line, Duration::from_secs(5)).await;
-                assert_eq!(sight.observation, Observation::Pass, "{nth}: {}", sight.why);
+                assert_eq!(sight.observation, Some(Observation::Pass), "{nth}: {}", sight.why);
             }
         };
         tokio::select! { () = server => unreachable!("it serves for ever"), () = checks => {} }
