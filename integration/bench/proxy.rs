@@ -15,8 +15,9 @@
 //!   other, `resume` for the same with resumed sessions; `h2` for small ones over HTTP/2;
 //! - `tcp16k`, `tcp64k`, `tcp1m`: the same bodies through frontends that do not look at what they pass on, vipd and
 //!   HAProxy only;
-//! - `many`: vipd with 1,000 servers in its pool beside 2, and HAProxy alike. `cores`: vipd with two threads beside one; they have both processors, together with wrk and
-//!   the servers, so it tells what sharing costs and not how fast two are;
+//! - `many`: vipd with 1,000 servers in its pool beside 2, and HAProxy alike. `cores`: vipd with two threads beside one;
+//!   they have both processors, together with wrk and the servers, so it tells what sharing costs and not how fast two
+//!   are;
 //! - `latency`: at half of the lowest peak rate of the proxies, the same rate for all, sent when it is due;
 //! - `overload`: latency inside the limits while more come than may: with `VIPD_BENCH_KNOCKS` (1000) connections a second
 //!   beyond the limit on connections, and with five times the requests that a limited server and its queue take;
