@@ -12,7 +12,9 @@ mod wire;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{AddressSet, Centis, Dialect, Family, Priority, Received, Span, Time, Version, Vrid};
+use super::{
+    AddressSet, Centis, Dialect, Family, Params, Preempt, Priority, Received, Span, Time, Version, Vrid,
+};
 
 const US: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 5));
 const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
@@ -20,6 +22,11 @@ const HIGH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 9));
 
 fn centis(centis: u16) -> Centis {
     Centis::new(centis).expect("a valid interval")
+}
+
+/// A router of version 3 that announces only when something happened.
+fn params(interval: u16, preempt: Preempt) -> Params {
+    Params { version: Version::V3, interval: centis(interval), preempt, refresh: None, farewell: true }
 }
 
 fn at_ms(ms: u64) -> Time {

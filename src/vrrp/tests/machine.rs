@@ -6,7 +6,7 @@ use crate::vrrp::{
     Effect, Input, Machine, Params, Preempt, Priority, Refresh, Role, Span, Time, Version, Why,
 };
 
-use super::{HIGH, LOW, US, advert, at_ms, centis};
+use super::{HIGH, LOW, US, advert, at_ms, params};
 
 /// A machine with its effects, and a clock that tests set.
 struct Node {
@@ -15,8 +15,7 @@ struct Node {
 
 impl Node {
     fn backup(priority: u8, preempt: Preempt) -> Self {
-        let params =
-            Params { version: Version::V3, interval: centis(100), preempt, refresh: None, farewell: true };
+        let params = params(100, preempt);
         let mut node = Self { machine: Machine::new(params, Priority::new(priority)) };
         node.tell(at_ms(0), Input::Startup { source: US });
         assert_eq!(node.machine.role(), Role::Backup);
@@ -25,13 +24,7 @@ impl Node {
 
     /// Active since `at_ms(0)`, with the first announcements behind it.
     fn active(priority: u8) -> Self {
-        let params = Params {
-            version: Version::V3,
-            interval: centis(100),
-            preempt: Preempt::Always,
-            refresh: None,
-            farewell: true,
-        };
+        let params = params(100, Preempt::Always);
         let mut node = Self { machine: Machine::new(params, Priority::OWNER) };
         node.tell(at_ms(0), Input::Startup { source: US });
         node.tell(at_ms(0), Input::Compete(Priority::new(priority)));
@@ -76,13 +69,7 @@ fn a_backup_listens_for_active_down_interval_then_advertises_claims_and_announce
 
 #[test]
 fn the_owner_serves_at_once() {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(100),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell: true,
-    };
+    let params = params(100, Preempt::Always);
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     let effects = node.tell(at_ms(5), Input::Startup { source: US });
     assert_eq!(effects[..3], [Effect::SendAdvert(Priority::OWNER), Effect::Claim, Effect::Announce]);
@@ -144,13 +131,7 @@ fn an_equal_priority_holds_a_backup_back_whatever_the_address() {
 
 #[test]
 fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(100),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell: true,
-    };
+    let params = params(100, Preempt::Always);
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
     let mut adverts = Vec::new();
@@ -171,13 +152,7 @@ fn an_active_advertises_on_the_beat_and_announces_a_few_times() {
 
 /// When an Active that is left alone for `secs` announces, in microseconds.
 fn announcements_of(refresh: Refresh, secs: u64) -> Vec<u64> {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(100),
-        preempt: Preempt::Always,
-        refresh: Some(refresh),
-        farewell: true,
-    };
+    let params = Params { refresh: Some(refresh), ..params(100, Preempt::Always) };
     let mut node = Node { machine: Machine::new(params, Priority::OWNER) };
     node.tell(at_ms(0), Input::Startup { source: US });
     let mut announced = vec![0];
@@ -294,13 +269,7 @@ fn an_active_that_stops_or_fails_resigns_before_it_releases() {
 
 #[test]
 fn in_initialize_nothing_but_startup_has_an_effect() {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(100),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell: true,
-    };
+    let params = params(100, Preempt::Always);
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     for input in [Input::Timer, Input::Shutdown, Input::Fault, Input::Advert(advert(HIGH, 200, 100))] {
         assert_eq!(node.tell(at_ms(1), input), []);
@@ -417,13 +386,7 @@ fn equal_priorities_are_decided_on_the_first_wire_alone() {
 
 #[test]
 fn version_2_has_its_own_skew() {
-    let params = Params {
-        version: Version::V2,
-        interval: centis(300),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell: true,
-    };
+    let params = Params { version: Version::V2, ..params(300, Preempt::Always) };
     let mut node = Node { machine: Machine::new(params, Priority::new(100)) };
     node.tell(at_ms(0), Input::Startup { source: US });
     assert_eq!(node.deadline(), at_ms(9_000) + SKEW_100);

@@ -2,19 +2,13 @@
 
 use std::net::IpAddr;
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Version};
+use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time};
 
-use super::{HIGH, LOW, advert, at_ms, centis};
+use super::{HIGH, LOW, advert, at_ms, params};
 
 /// An Active that was left alone for long enough to have nothing to announce.
 fn active(source: IpAddr, priority: u8, farewell: bool) -> Machine {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(10),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell,
-    };
+    let params = Params { farewell, ..params(10, Preempt::Always) };
     let mut machine = Machine::new(params, Priority::new(priority));
     tell(&mut machine, at_ms(0), Input::Startup { source });
     while machine.deadline().is_some_and(|deadline| deadline < at_ms(10_000)) {

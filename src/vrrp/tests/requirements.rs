@@ -2,10 +2,10 @@
 
 use crate::vrrp::wire::{self, Path};
 use crate::vrrp::{
-    Centis, Effect, Input, Machine, Params, Preempt, Priority, Refusal, Role, Span, Time, Version, Why,
+    Effect, Input, Machine, Params, Preempt, Priority, Refusal, Role, Span, Time, Version, Why,
 };
 
-use super::{HIGH, LOW, US, advert, at_ms, bytes, centis};
+use super::{HIGH, LOW, US, advert, at_ms, bytes, centis, params};
 
 const VERSIONS: [Version; 2] = [Version::V2, Version::V3];
 
@@ -17,10 +17,7 @@ fn tell(machine: &mut Machine, now: Time, input: Input) -> Vec<Effect> {
 
 /// In Backup since `at_ms(0)`, with adverts a second apart.
 fn backup(version: Version, preempt: Preempt, priority: u8) -> Machine {
-    let mut machine = Machine::new(
-        Params { version, interval: centis(100), preempt, refresh: None, farewell: true },
-        Priority::new(priority),
-    );
+    let mut machine = Machine::new(Params { version, ..params(100, preempt) }, Priority::new(priority));
     tell(&mut machine, at_ms(0), Input::Startup { source: US });
     machine
 }
@@ -121,13 +118,7 @@ fn the_owner_preempts_whatever_the_preempt_mode() {
 #[test]
 fn an_owner_yields_to_another_owner_with_the_higher_address() {
     for (peer, role) in [(HIGH, Role::Backup), (LOW, Role::Active)] {
-        let params = Params {
-            version: Version::V3,
-            interval: Centis::MIN,
-            preempt: Preempt::Always,
-            refresh: None,
-            farewell: true,
-        };
+        let params = params(1, Preempt::Always);
         let mut machine = Machine::new(params, Priority::OWNER);
         tell(&mut machine, at_ms(0), Input::Startup { source: US });
         tell(&mut machine, at_ms(5), Input::Advert(advert(peer, 255, 1)));

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Received, Role, Time, Version};
+use crate::vrrp::{Effect, Input, Machine, Preempt, Priority, Received, Role, Time};
 
-use super::{HIGH, LOW, advert, at_ms, centis};
+use super::{HIGH, LOW, advert, at_ms, params};
 
 /// Two nodes, a cable each, one clock.
 struct Pair {
@@ -17,8 +17,7 @@ struct Pair {
 
 impl Pair {
     fn new(priorities: [u8; 2], preempt: Preempt) -> Self {
-        let params =
-            Params { version: Version::V3, interval: centis(10), preempt, refresh: None, farewell: true };
+        let params = params(10, preempt);
         let node = |position: usize| Machine::new(params, Priority::new(priorities[position]));
         let nodes = [(LOW, node(0)), (HIGH, node(1))];
         let mut pair = Self { now: at_ms(0), nodes, plugged: [true; 2] };

@@ -1,8 +1,8 @@
 //! Nodes that were stopped for a while. The interval is 1 s; priority 1 takes over after 3.996 s at the latest.
 
-use crate::vrrp::{Effect, Input, Machine, Params, Preempt, Priority, Role, Span, Time, Version, Why};
+use crate::vrrp::{Effect, Input, Machine, Preempt, Priority, Role, Span, Time, Why};
 
-use super::{HIGH, US, advert, at_ms, centis};
+use super::{HIGH, US, advert, at_ms, params};
 
 /// Active_Down_Interval of priority 100.
 const DOWN: Span = Span::from_micros(3_609_375);
@@ -14,13 +14,7 @@ fn tell(machine: &mut Machine, now: Time, input: Input) -> Vec<Effect> {
 }
 
 fn backup(priority: u8) -> Machine {
-    let params = Params {
-        version: Version::V3,
-        interval: centis(100),
-        preempt: Preempt::Always,
-        refresh: None,
-        farewell: true,
-    };
+    let params = params(100, Preempt::Always);
     let mut machine = Machine::new(params, Priority::new(priority));
     tell(&mut machine, at_ms(0), Input::Startup { source: US });
     machine
