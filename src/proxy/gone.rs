@@ -68,7 +68,8 @@ impl Patient<'_> {
     async fn leaves(self) {
         let Self { stream, knows_interim } = self;
         if stream.watch().is_err() {
-            return;
+            // Out of watches: nobody can tell, and the work goes on.
+            return pending().await;
         }
         if knows_interim {
             match poll_fn(|cx| stream.poll_news(cx)).await {
