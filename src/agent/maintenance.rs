@@ -156,16 +156,19 @@ impl Desk {
     /// Answers those whose command is carried out, and those for whom there is nothing to wait for.
     pub(super) fn settle_maintenance(&mut self) {
         let Some(proxy) = &mut self.proxy else { return };
-        let report = proxy.report().filter(|report| report.listening).cloned();
-        let maintenance = &mut proxy.maintenance;
-        for waiting in std::mem::take(&mut maintenance.waiting) {
-            let status = maintenance.status(&self.node, &waiting.frontends, report.as_ref());
+        // After every packet, and nearly always nobody waits.
+        let waiting = std::mem::take(&mut proxy.maintenance.waiting);
+        let report = proxy.report().filter(|report| report.listening);
+        let goes_on = |waiting: &Waiting| {
+            let status = proxy.maintenance.status(&self.node, &waiting.frontends, report);
             let done = status.frontends.iter().all(|front| front.in_effect);
-            if done || report.is_none() || Instant::now() >= waiting.deadline {
+            let over = done || report.is_none() || Instant::now() >= waiting.deadline;
+            if over {
                 let _gone = waiting.reply.try_send(Reply::Maintenance(status));
-            } else {
-                maintenance.waiting.push(waiting);
             }
-        }
+            !over
+        };
+        let waiting = waiting.into_iter().filter(goes_on).collect();
+        proxy.maintenance.waiting = waiting;
     }
 }

@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Target;
-use super::words::{CONNECTING, SHAKING_HANDS, Stage, UNABLE, is_ours, trouble};
+use super::words::{CONNECTING, SHAKING_HANDS, Stage, UNABLE, trouble};
 use crate::config::{CheckKind, PoolTls, Verify};
+use crate::net::files::is_exhaustion;
 use crate::net::tls::files;
 use crate::net::tls_client;
 
@@ -56,7 +57,7 @@ pub(super) async fn open(
     *stage = CONNECTING;
     let connected = TcpStream::connect(target.address).await;
     let mut stream = connected.map_err(|error| {
-        if is_ours(&error) {
+        if is_exhaustion(&error) {
             *stage = UNABLE;
         }
         trouble(&error)

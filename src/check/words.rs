@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::net::files::is_exhaustion;
+
 /// What a check that succeeded saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Passed {
@@ -43,18 +45,10 @@ pub(super) fn trouble(error: &io::Error) -> String {
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_lowercase();
     }
-    if is_ours(error) {
+    if is_exhaustion(error) {
         words.push_str(" on this node");
     }
     words
-}
-
-/// Whether a system call failed for want of something that this node has run out of.
-pub(super) fn is_ours(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
-    errno.is_some_and(|errno| {
-        matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM)
-    })
 }
 
 /// `1 s`, `200 ms`, `under 1 ms`.

@@ -1,4 +1,5 @@
-//! The limit on open files: a proxy needs two for every client.
+//! The limit on open files: a proxy needs two for every client; and how the kernel says that it has no more of them, or of
+//! what else a connection takes.
 
 use std::{fs, io};
 
@@ -32,6 +33,14 @@ pub fn used() -> io::Result<(u64, u64)> {
     let told = fs::metadata("/proc/self/fd")?.len();
     let used = if told > 0 { told } else { fs::read_dir("/proc/self/fd")?.count() as u64 };
     Ok((used, limit))
+}
+
+/// Whether a system call failed because this machine or this process has run out: of files, of local ports, of memory. It
+/// says nothing about the other side.
+#[must_use]
+pub fn is_exhaustion(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 #[cfg(test)]

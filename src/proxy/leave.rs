@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::core::{BATCH, Core};
 use super::deadline::TICK;
 use super::door::Door;
-use super::reach::is_exhaustion;
+use crate::net::files::is_exhaustion;
 use crate::net::listen::Listener;
 
 /// Until the kernel has let in those whose first byte it was waiting for: a second, and some for a slow machine.

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::stream::Stream;
 use super::upstream;
 use super::visitor::Visitor;
+use crate::net::files::is_exhaustion;
 
 /// What may be done with a request that a server did not answer.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +60,4 @@ pub(super) async fn reach(
         core.counters.servers[id.0].error();
         (handshake::unshaken(core.name(pool, id), broken), Retry::NextServer)
     })
-}
-
-/// Whether a connection failed because of us, not because of the other side.
-pub(super) fn is_exhaustion(error: &io::Error) -> bool {
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
