@@ -30,13 +30,34 @@ impl Client {
     }
 
     /// Asks and waits for the answer.
-    pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, Failure> {
+    fn ask(&mut self, request: &Request) -> Result<Reply, Failure> {
         self.send(request)?;
         self.receive(PATIENCE)?.ok_or_else(|| {
             let (path, seconds) = (self.path.display(), PATIENCE.as_secs());
             let message = format!("the agent behind {path} has not answered for {seconds} s: is it stopped?");
             Failure::new(Exit::Unavailable, message)
         })
+    }
+
+    /// Asks and takes what `wanted` takes of the answer. What the agent refuses, and the answer to another question, are
+    /// failures.
+    pub(crate) fn ask_for<T>(
+        &mut self,
+        request: &Request,
+        wanted: impl FnOnce(Reply) -> Option<T>,
+    ) -> Result<T, Failure> {
+        match self.ask(request)? {
+            Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
+            Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
+            answer @ (Reply::Status(_)
+            | Reply::Event(_)
+            | Reply::Dump { .. }
+            | Reply::Done { .. }
+            | Reply::Maintenance(_)
+            | Reply::Close { .. }) => {
+                wanted(answer).ok_or_else(|| self.strange("an answer to another question"))
+            }
+        }
     }
 
     /// Asks without waiting.
@@ -70,7 +91,7 @@ impl Client {
     }
 
     /// An answer that does not belong to the question.
-    pub(crate) fn strange(&self, what: &str) -> Failure {
+    fn strange(&self, what: &str) -> Failure {
         let path = self.path.display();
         let help = "is the daemon of another version than this command? `vipd --version`";
         Failure::new(

@@ -6,7 +6,7 @@ use crate::link::{Reply, Request};
 
 use super::args::{Debug, Global};
 use super::client::Client;
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 
 pub(crate) fn debug(global: &Global, what: &Debug) -> Result<(), Failure> {
     match what {
@@ -16,14 +16,7 @@ pub(crate) fn debug(global: &Global, what: &Debug) -> Result<(), Failure> {
 
 fn dump(global: &Global) -> Result<(), Failure> {
     let mut client = Client::connect(&global.runtime_dir())?;
-    match client.ask(&Request::Dump)? {
-        Reply::Dump { json } => Ok(writeln!(stdout().lock(), "{json}")?),
-        Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
-        Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Status(_)
-        | Reply::Event(_)
-        | Reply::Done { .. }
-        | Reply::Maintenance(_)
-        | Reply::Close { .. } => Err(client.strange("an answer to another question")),
-    }
+    let dump = |reply| if let Reply::Dump { json } = reply { Some(json) } else { None };
+    let json = client.ask_for(&Request::Dump, dump)?;
+    Ok(writeln!(stdout().lock(), "{json}")?)
 }

@@ -12,18 +12,9 @@ use super::exit::{Exit, Failure};
 pub(crate) fn maintenance(global: &Global, options: MaintenanceOptions) -> Result<(), Failure> {
     let MaintenanceOptions { action, frontends, all: _, json } = options;
     let mut client = Client::connect(&global.runtime_dir())?;
-    let status = match client.ask(&Request::Maintenance { frontends, on: action == Switch::On })? {
-        Reply::Maintenance(status) => status,
-        Reply::Refused { why } => return Err(Failure::new(Exit::Failed, why)),
-        Reply::Forbidden { why } => return Err(Failure::new(Exit::Privilege, why)),
-        Reply::Status(_)
-        | Reply::Event(_)
-        | Reply::Dump { .. }
-        | Reply::Done { .. }
-        | Reply::Close { .. } => {
-            return Err(client.strange("an answer to another question"));
-        }
-    };
+    let request = Request::Maintenance { frontends, on: action == Switch::On };
+    let stands = |reply| if let Reply::Maintenance(status) = reply { Some(status) } else { None };
+    let status = client.ask_for(&request, stands)?;
     let mut out = stdout();
     if json {
         let line = serde_json::to_string(&status).map_err(|error| Failure::new(Exit::Failed, error))?;

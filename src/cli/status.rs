@@ -115,16 +115,8 @@ fn draw(text: &str) -> Result<(), Failure> {
 }
 
 fn ask(client: &mut Client) -> Result<Status, Failure> {
-    match client.ask(&Request::Status)? {
-        Reply::Status(status) => Ok(*status),
-        Reply::Refused { why } => Err(Failure::new(Exit::Failed, why)),
-        Reply::Forbidden { why } => Err(Failure::new(Exit::Privilege, why)),
-        Reply::Event(_)
-        | Reply::Dump { .. }
-        | Reply::Done { .. }
-        | Reply::Maintenance(_)
-        | Reply::Close { .. } => Err(client.strange("an answer to another question")),
-    }
+    let status = |reply| if let Reply::Status(status) = reply { Some(*status) } else { None };
+    client.ask_for(&Request::Status, status)
 }
 
 fn json_line(reply: &Reply) -> Option<String> {
