@@ -3,13 +3,15 @@
 //! A request that could not be sent in time, because the answer before it was late, counts from when it was due: else
 //! a proxy that stands still would be asked less, and its worst moments would go unseen (coordinated omission).
 
-use std::io::{Read, Write};
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vipd::net::clock;
 
 use crate::stack::{Failure, Stack};
@@ -47,32 +49,21 @@ pub(crate) fn per_mille(sorted: &[u32], share: usize) -> f64 {
     sorted.get(sorted.len() * share / 1000).map_or(f64::NAN, |late| f64::from(*late))
 }
 
-/// How long each answer took, µs. The connections share the rate and take turns.
+/// How long each answer took, µs. The connections share the rate and take turns. One thread for all of them: as many
+/// as there are connections would wait for their processor longer than for the proxy.
 pub(crate) fn ask_for(
     address: SocketAddr,
     rate: f64,
     connections: usize,
     span: Duration,
 ) -> Result<Vec<u32>, Failure> {
-    let count = f64::from(u32::try_from(connections).map_err(|_| Failure("too many connections".into()))?);
-    let interval = Duration::from_secs_f64(count / rate);
-    let start = clock::now().as_micros() + 100_000;
-    let asking: Vec<_> = (0_u32..)
-        .take(connections)
-        .map(|at| {
-            let first = start + micros(interval.mul_f64(f64::from(at) / count));
-            thread::spawn(move || ask(address, first, interval, start + micros(span)))
-        })
-        .collect();
-    let mut all = Vec::new();
-    for asked in asking {
-        all.extend(asked.join().map_err(|_| Failure("a client has panicked".into()))??);
-    }
-    Ok(all)
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+    let interval = Duration::from_secs_f64(1.0 / rate);
+    let connections = (0..connections).map(|_| Connection::open(address)).collect::<Result<Vec<_>, _>>()?;
+    let asking = thread::spawn(move || {
+        pin()?;
+        ask(connections, interval, span)
+    });
+    asking.join().map_err(|_| Failure("a client has panicked".into()))?
 }
 
 /// Keeps this thread off the proxy's processor.
@@ -82,28 +73,86 @@ pub(crate) fn pin() -> Result<(), Failure> {
     pinned.map_err(|error| Failure(format!("processor 1: {error}")))
 }
 
-/// One connection: asks when it is due, or at once when that has passed.
-fn ask(address: SocketAddr, first: u64, interval: Duration, end: u64) -> Result<Vec<u32>, Failure> {
-    pin()?;
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let (mut late, mut block) = (Vec::new(), [0; 4096]);
-    for turn in 0_u32.. {
-        let due = first + micros(interval * turn);
-        if due >= end {
-            break;
+/// Asks whenever it is due, and waits for all answers.
+fn ask(mut connections: Vec<Connection>, interval: Duration, span: Duration) -> Result<Vec<u32>, Failure> {
+    let (start, count) = (clock::now(), connections.len());
+    let now = || clock::now().since(start).as_duration();
+    let (mut late, mut turns) = (Vec::new(), 0_u32..);
+    let mut due = Duration::ZERO;
+    let mut last = due;
+    while due < span || connections.iter().any(Connection::waits) {
+        while due < span && due <= now() {
+            let turn = turns.next().ok_or_else(|| Failure("too many requests".into()))?;
+            connections[turn as usize % count].ask(due)?;
+            due = interval * (turn + 1);
         }
-        thread::sleep(Duration::from_micros(due.saturating_sub(clock::now().as_micros())));
-        stream.write_all(b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n")?;
-        let mut got = 0;
-        while !block[..got].ends_with(b"\r\n\r\nxxxxxxxxxxxxx") {
-            match stream.read(&mut block[got..])? {
-                0 => return Err(Failure(format!("{address} closed a connection"))),
-                read => got += read,
+        let wait = if due < span { due.saturating_sub(now()) } else { Duration::from_secs(1) };
+        for at in ready(&connections, wait)? {
+            if let Some(asked) = connections[at].answer()? {
+                last = now();
+                late.push(u32::try_from((last - asked).as_micros()).unwrap_or(u32::MAX));
             }
         }
-        late.push(u32::try_from(clock::now().as_micros() - due).unwrap_or(u32::MAX));
+        if now() > last.max(due) + Duration::from_secs(20) {
+            return Err(Failure("no answer for 20 s".into()));
+        }
     }
     Ok(late)
+}
+
+/// Which connections have something to read, after `wait` at the latest.
+fn ready(connections: &[Connection], wait: Duration) -> Result<Vec<usize>, Failure> {
+    let mut watched: Vec<_> =
+        connections.iter().map(|connection| PollFd::new(&connection.stream, PollFlags::IN)).collect();
+    let wait = Timespec::try_from(wait).map_err(|_| Failure("too long a wait".into()))?;
+    poll(&mut watched, Some(&wait)).map_err(io::Error::from)?;
+    Ok((0..watched.len()).filter(|at| !watched[*at].revents().is_empty()).collect())
+}
+
+/// A connection and what it is asked.
+struct Connection {
+    stream: TcpStream,
+    /// When the requests were due that are not answered yet. The first of them is sent.
+    due: VecDeque<Duration>,
+    /// The part of its answer that has come.
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    fn open(address: SocketAddr) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, due: VecDeque::new(), answer: Vec::new() })
+    }
+
+    fn waits(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    fn ask(&mut self, due: Duration) -> Result<(), Failure> {
+        self.due.push_back(due);
+        if self.due.len() == 1 { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> Result<(), Failure> {
+        Ok(self.stream.write_all(b"GET /small HTTP/1.1\r\nHost: bench\r\n\r\n")?)
+    }
+
+    /// Reads once; when the request was due whose answer is whole with that.
+    fn answer(&mut self) -> Result<Option<Duration>, Failure> {
+        let mut block = [0; 4096];
+        match self.stream.read(&mut block)? {
+            0 => return Err(Failure("a connection was closed".into())),
+            read => self.answer.extend_from_slice(&block[..read]),
+        }
+        if !self.answer.ends_with(b"\r\n\r\nxxxxxxxxxxxxx") {
+            return Ok(None);
+        }
+        self.answer.clear();
+        let asked = self.due.pop_front();
+        if self.waits() {
+            self.send()?;
+        }
+        Ok(asked)
+    }
 }

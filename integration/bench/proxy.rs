@@ -23,8 +23,8 @@
 //!   beyond the limit on connections, and with five times the requests that a limited server and its queue take;
 //! - `idle`, with fresh processes only: the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once.
 //!
-//! `small@256` is with 256 connections, and so on. Takes nginx, haproxy, wrk, h2load, openssl and taskset,
-//! and two processors.
+//! `small@256` is with 256 connections, and so on. Takes nginx, haproxy, wrk, h2load, openssl, ip and taskset, two
+//! processors, and root to have a network of its own: see `place`.
 
 #[path = "idle.rs"]
 mod idle;
@@ -32,6 +32,8 @@ mod idle;
 mod latency;
 #[path = "overload.rs"]
 mod overload;
+#[path = "place.rs"]
+mod place;
 #[path = "stack.rs"]
 mod stack;
 
@@ -60,6 +62,7 @@ fn bench() -> Result<(), Failure> {
     let seconds: usize = setting("VIPD_BENCH_SECONDS", 3)?;
     let connections: usize = setting("VIPD_BENCH_CONNECTIONS", 64)?;
     let cases = env::var("VIPD_BENCH_CASES").unwrap_or_else(|_| "small".into());
+    println!("congestion control: {}", place::enter()?);
     let apps = Apps::start()?;
     let stacks = [
         Stack::vipd(&apps)?,
