@@ -164,6 +164,13 @@ fn a_long_page_reaches_slow_readers_whole() {
         }
     }
     assert_eq!(rig.frontend().pages, 32);
+    // And those who want no more than that.
+    for request in ["GET / HTTP/1.1\r\nHost: a.com\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+        let mut client = rig.client();
+        client.say(request);
+        let answer = client.rest();
+        assert!(answer.ends_with(&long), "{} bytes", answer.len());
+    }
 }
 
 #[test]

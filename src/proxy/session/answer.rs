@@ -32,7 +32,7 @@ impl Session {
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
         problem.render(persistent, is_head, &mut out);
-        self.say(out, persistent).await
+        self.say(out, &[], persistent).await
     }
 
     /// Answers what no server is asked.
@@ -44,7 +44,7 @@ impl Session {
                 let persistent = persistent && !self.core.is_draining();
                 let mut out = self.core.buffers.text();
                 redirect::render(*status, location, persistent, &mut out);
-                self.say(out, persistent).await
+                self.say(out, &[], persistent).await
             }
             Instead::Page => {
                 let page = self.door.page.clone().unwrap_or_default();
@@ -59,8 +59,7 @@ impl Session {
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
         let rest = page.render(persistent, is_head, &mut out);
-        let next = self.say(out, persistent).await;
-        if next == Next::Abort || self.send(rest).await { next } else { Next::Abort }
+        self.say(out, rest, persistent).await
     }
 
     /// Sends what somebody else holds; whether all of it is on its way.
@@ -84,9 +83,10 @@ impl Session {
         sent.await
     }
 
-    /// Sends a whole response of our own.
-    pub(super) async fn say(&mut self, out: Vec<u8>, persistent: bool) -> Next {
-        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None).closing(!persistent);
+    /// Sends a whole response of our own; `rest` of it somebody else holds.
+    pub(super) async fn say(&mut self, out: Vec<u8>, rest: &[u8], persistent: bool) -> Next {
+        let ends = !persistent && rest.is_empty();
+        let mut pipe = Pipe::new(out, Body::Empty, Delivery::Raw, None).closing(ends);
         let patience = self.core.patience.idle;
         self.timer.set(patience);
         let sent = poll_fn(|cx| {
@@ -99,7 +99,7 @@ impl Session {
         });
         let sent = sent.await;
         pipe.release(&self.core.buffers);
-        match (sent, persistent) {
+        match (sent && self.send(rest).await, persistent) {
             (false, _) => Next::Abort,
             (true, true) => Next::Request,
             (true, false) => Next::Linger,
