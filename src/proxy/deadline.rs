@@ -91,6 +91,13 @@ pub(super) struct Timer {
     bound: Cell<u64>,
 }
 
+impl Drop for Timer {
+    /// A waker keeps the memory of its task: the slot, which stays until the next sweep, must not keep that.
+    fn drop(&mut self) {
+        self.wakes(Waker::noop());
+    }
+}
+
 impl Timer {
     /// Wakes this one instead.
     pub(super) fn wakes(&self, waker: &Waker) {
