@@ -13,8 +13,12 @@ use crate::net::splice::Pipes;
 const READ: usize = 64 * 1024;
 /// Pipes at most: what slow readers can have the kernel hold. When all are taken, bodies are copied.
 pub(super) const PIPES: usize = 128;
-/// What is kept for the next one; more are given back to the allocator.
+/// Buffers that are kept for the next one; more are given back to the allocator.
 const KEEP: usize = 64;
+/// The same for texts, which are small.
+const TEXTS: usize = 512;
+/// What a text has room for at first: most heads.
+const TEXT: usize = 1024;
 
 /// One core's free buffers. Last in, first out: the next one is still in the cache.
 #[derive(Debug)]
@@ -39,13 +43,13 @@ impl Buffers {
 
     /// An empty vector to write a head into.
     pub(super) fn text(&self) -> Vec<u8> {
-        self.texts.borrow_mut().pop().unwrap_or_default()
+        self.texts.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(TEXT))
     }
 
     /// Takes a vector back.
     pub(super) fn recycle(&self, mut text: Vec<u8>) {
         let mut texts = self.texts.borrow_mut();
-        if texts.len() < KEEP && (1..=READ).contains(&text.capacity()) {
+        if texts.len() < TEXTS && (1..=READ).contains(&text.capacity()) {
             text.clear();
             texts.push(text);
         }

@@ -169,13 +169,18 @@ impl Client {
 }
 
 /// Serves one stream for as long as the client wants it.
-async fn run(life: Rc<Life>, lane: Lane, mut session: Session, frontend: usize) {
-    let mut serving = pin!(session.once());
-    poll_fn(|cx| if serving.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { lane.poll_gone(cx) })
-        .await;
-    let outcome = lane.outcome();
-    if outcome == Outcome::TakenBack && !lane.is_answered() {
-        life.core.counters.frontends[frontend].left();
+/// Not an async function: its future would have each of these twice. And what it does is on its own: a large task is
+/// copied several times before it runs.
+fn run(life: Rc<Life>, lane: Lane, mut session: Session, frontend: usize) -> impl Future<Output = ()> {
+    async move {
+        let mut serving = Box::pin(session.once());
+        poll_fn(|cx| if serving.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { lane.poll_gone(cx) })
+            .await;
+        let outcome = lane.outcome();
+        if outcome == Outcome::TakenBack && !lane.is_answered() {
+            life.core.counters.frontends[frontend].left();
+        }
+        life.core.buffers.recycle(lane.take_text());
+        life.end(outcome);
     }
-    life.end(outcome);
 }

@@ -148,6 +148,11 @@ impl Lane {
         !matches!(self.0.borrow().down.expects, Expects::Head)
     }
 
+    /// The memory of its request, when nobody reads it any more.
+    pub(super) fn take_text(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().up.text)
+    }
+
     /// How it ended. With the last clone the stream ends behind what was written: a request that is not read to its end
     /// by RST_STREAM with NO_ERROR (RFC 9113 §8.1), a response that is not whole by RST_STREAM with CANCEL. To reset it
     /// by ourselves would take from the client what waits to be sent.
