@@ -199,11 +199,12 @@ impl Pipe {
         means: Means<'_>,
     ) -> Poll<io::Result<usize>> {
         let most = if buffer.is_empty() && self.bulk.is_possible(from, to) { self.passable() } else { 0 };
-        if most > 0
-            && let Some(count) = ready!(self.bulk.poll_fill(cx, from, most, &means.buffers.pipes))?
-        {
-            self.count(count);
-            return Poll::Ready(Ok(count));
+        if most > 0 {
+            buffer.release(means.buffers);
+            if let Some(count) = ready!(self.bulk.poll_fill(cx, from, most, &means.buffers.pipes))? {
+                self.count(count);
+                return Poll::Ready(Ok(count));
+            }
         }
         buffer.poll_fill(cx, from, means.buffers)
     }
