@@ -90,6 +90,8 @@ pub(super) struct Core {
     pub(super) upstreams: Upstreams,
     pub(super) counters: Arc<Counters>,
     pub(super) dice: Dice,
+    /// The last response had a long body.
+    pub(super) long: Cell<bool>,
     to_servers: Vec<Option<ToServers>>,
     shared: Arc<Shared>,
     news: Arc<Notify>,
@@ -145,6 +147,7 @@ impl Core {
             upstreams: Upstreams::new(counters.servers.len()),
             counters,
             dice: Dice::new(),
+            long: Cell::new(false),
             to_servers,
             limits,
             shared,

@@ -9,12 +9,17 @@ use super::deadline::Timer;
 use super::pipe::{Broken, Means, Pipe};
 use super::session::Asked;
 use super::stream::Stream;
-use crate::http::{Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
+use crate::http::{Body, Lines, Malformed, Response, Scan, Toward, Version, rewrite_response};
 use crate::pool::{ServerId, Token};
 
 /// What a read for the head of a response takes at most: a head with a body of 16 KiB. Of a longer body the rest is for the
 /// kernel to move.
 const FIRST: usize = 20 * 1024;
+/// The same where the last response was longer: who asks for long bodies asks for more of them, and each byte that is
+/// read here is a byte that the kernel does not move.
+const FIRST_OF_LONG: usize = 4 * 1024;
+/// From so many bytes on, a body is mostly moved by the kernel, whatever was read of it first.
+const LONG: u64 = 48 * 1024;
 /// What a client must at least send of a body in `idle_timeout`, bytes. Less is no client but an attempt to hold a
 /// connection to a server (slow body, R-U-Dead-Yet).
 const SLOWEST: usize = 512;
@@ -184,7 +189,8 @@ impl<'x> Exchange<'x> {
                         }
                     }
                     let Self { answer, server, core, .. } = self;
-                    let read = ready!(answer.poll_fill_some(cx, server.stream, &core.buffers, FIRST));
+                    let most = if core.long.get() { FIRST_OF_LONG } else { FIRST };
+                    let read = ready!(answer.poll_fill_some(cx, server.stream, &core.buffers, most));
                     if !read.is_ok_and(|count| count > 0) {
                         let silent = self.answer.is_empty() && !interim;
                         return failed(if silent { Failure::Silent } else { Failure::CutShort });
@@ -265,6 +271,7 @@ impl<'x> Exchange<'x> {
                 server.request();
             }
             self.core.counters.frontends[self.client.frontend].request();
+            self.core.long.set(matches!(facts.body, Body::Length(length) if length >= LONG));
             self.client.timer.set(self.core.patience.idle);
             if switches {
                 Phase::Switch
