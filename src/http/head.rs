@@ -43,14 +43,16 @@ impl Scan {
     /// # Errors
     /// A first byte that cannot begin a head, a line that ends with LF alone, a head longer than `limit`.
     pub fn find(&mut self, bytes: &[u8], limit: usize) -> Result<Option<Range<usize>>, Malformed> {
+        // TLS and noise are refused at their first byte, instead of waiting for a line that never ends.
         if bytes.get(self.start).is_some_and(|first| !first.is_ascii_graphic() && !b"\r\n \t".contains(first))
         {
             return Err(Malformed::NotHttp);
         }
         // Nothing behind the limit is looked at, so that the answer does not depend on how much has arrived.
-        let end = |start: usize| bytes.len().min(start.saturating_add(limit));
-        while let Some(found) = memchr::memchr(b'\n', &bytes[self.searched..end(self.start)]) {
-            let at = self.searched + found;
+        let end = bytes.len().min(self.start.saturating_add(limit));
+        let from = self.searched;
+        for found in memchr::memchr_iter(b'\n', &bytes[from..end]) {
+            let at = from + found;
             if at == 0 || bytes[at - 1] != b'\r' {
                 return Err(Malformed::BareLineFeed);
             }
@@ -65,17 +67,12 @@ impl Scan {
                     return Err(Malformed::EmptyLines);
                 }
                 self.start = self.line;
-                self.first(bytes)?;
+                // The first byte and the limit are looked at from here, once.
+                return self.find(bytes, limit);
             }
         }
-        self.searched = end(self.start);
+        self.searched = end;
         if self.searched - self.start >= limit { Err(Malformed::HeadTooLong) } else { Ok(None) }
-    }
-
-    /// TLS and noise are refused at their first byte, instead of waiting for a line that never ends.
-    fn first(&self, bytes: &[u8]) -> Result<(), Malformed> {
-        let begins = |byte: &u8| byte.is_ascii_graphic() || b"\r\n \t".contains(byte);
-        if bytes.get(self.start).is_none_or(begins) { Ok(()) } else { Err(Malformed::NotHttp) }
     }
 }
 

@@ -4,10 +4,11 @@
 //! Nearly all that a proxy writes goes out at once. Whoever watches for room all the same is told of it with all that
 //! comes, and once more when an answer comes in two segments: an epoll_wait that brings nothing.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::TcpStream;
 use std::task::{Context, Poll, ready};
 
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, ReadBuf};
 
@@ -54,8 +55,7 @@ impl Tcp {
             let mut ready = ready!(self.fd.poll_read_ready(cx))?;
             let space = room.initialize_unfilled();
             let wanted = space.len();
-            let mut tcp = self.fd.get_ref();
-            match tcp.read(space) {
+            match read(self.fd.get_ref(), space) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 read => {
                     let count = read?;
@@ -125,10 +125,27 @@ impl Tcp {
     }
 }
 
+/// Reads once, straight from the kernel: in the C library, each read and write is a point where a thread can be
+/// cancelled, which costs more than the rest of the call.
+///
+/// # Errors
+/// What recv(2) says.
+pub fn read(tcp: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(tcp, room, RecvFlags::empty())?.0)
+}
+
+/// Writes once, as [`read`] reads.
+///
+/// # Errors
+/// What send(2) says.
+pub fn write(tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {
+    Ok(send(tcp, data, SendFlags::NOSIGNAL)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;

@@ -100,7 +100,9 @@ impl Session {
             if next == Next::Request {
                 // Who stays is watched: the news of the servers' idle connections come with the news of the client's
                 // next request. If it cannot be, reading fails.
-                let _ = self.stream.watch();
+                if matches!(self.stream, Stream::Lazy(_)) {
+                    let _ = self.stream.watch();
+                }
                 // Requests that have come together can keep us busy without ever waiting.
                 consume_budget().await;
                 begun = self.begins().await;

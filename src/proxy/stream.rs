@@ -4,7 +4,7 @@
 //! and no type parameters through the room. One poll function serves both directions of an exchange, so it is never
 //! split into halves; each direction keeps the waker of whoever polled it last.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::net::{self, SocketAddr};
 use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
@@ -17,7 +17,7 @@ use super::gone::News;
 use super::h2::Lane;
 use super::secured::Secured;
 use crate::net::splice::Pipe;
-use crate::net::tcp::Tcp;
+use crate::net::tcp::{self, Tcp};
 
 /// A connection.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Stream {
 
     /// Reads once; nothing read means that the other side will say no more.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(count) = self.at_once(|tcp| tcp.read(room.initialize_unfilled()))? {
+        if let Some(count) = self.at_once(|tcp| tcp::read(tcp, room.initialize_unfilled()))? {
             room.advance(count);
             return Poll::Ready(Ok(()));
         }
@@ -118,7 +118,7 @@ impl Stream {
     /// Writes once and says how much. What was taken may still wait in here, see [`Stream::poll_flush`].
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Lazy(_) | Self::Plain(_) => self.poll_give(cx, |mut tcp| tcp.write(data)),
+            Self::Lazy(_) | Self::Plain(_) => self.poll_give(cx, |tcp| tcp::write(tcp, data)),
             Self::Secured(tls) => tls.poll_write(cx, data),
             Self::Lane(lane) => lane.poll_write(cx, data),
             Self::Lost => Poll::Ready(Err(lost())),

@@ -85,8 +85,9 @@ impl Session {
                 None => {
                     let knows_interim = asked.version == Version::Http11;
                     let mut client = Patient { stream: &mut self.stream, knows_interim };
-                    reach(&self.core, &self.timer, asked.choice.pool, picked, &self.visitor, &mut client)
-                        .await?
+                    // What is rare must not make what is not any larger.
+                    let pool = asked.choice.pool;
+                    Box::pin(reach(&self.core, &self.timer, pool, picked, &self.visitor, &mut client)).await?
                 }
             };
             let ended = self.exchange(&mut stream, picked, asked).await;
@@ -105,7 +106,7 @@ impl Session {
                     });
                 }
                 Ended::Switched(said) => {
-                    return Ok(self.tunnel(stream, said).await);
+                    return Ok(Box::pin(self.tunnel(stream, said)).await);
                 }
                 // The server closed an idle connection just when we used it: no fault of anyone.
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
