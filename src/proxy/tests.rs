@@ -54,6 +54,17 @@ fn a_deadline_strikes_once_its_ticks_are_over_and_never_before() {
 }
 
 #[test]
+fn a_timer_that_is_gone_keeps_no_task() {
+    let deadlines = Deadlines::default();
+    let (bell, waker) = bell();
+    let timer = deadlines.timer(&waker);
+    drop(waker);
+    assert_eq!(Arc::strong_count(&bell), 2);
+    drop(timer);
+    assert_eq!(Arc::strong_count(&bell), 1, "the sweep is yet to come");
+}
+
+#[test]
 fn a_hurry_ends_idle_connections_only() {
     let deadlines = Deadlines::default();
     let (busy_bell, busy_waker) = bell();
