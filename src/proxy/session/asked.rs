@@ -35,21 +35,23 @@ pub(in crate::proxy) enum Instead {
 }
 
 impl Session {
-    /// Reads the rest of a request's head; `None` when the client has closed instead.
+    /// Reads the rest of a request's head; nothing is `asked` when the client has closed instead.
     pub(super) fn poll_request(
         &mut self,
         cx: &mut Context<'_>,
         scan: &mut Scan,
-    ) -> Poll<Result<Option<Asked>, Problem>> {
+        asked: &mut Option<Asked>,
+    ) -> Poll<Result<(), Problem>> {
         loop {
-            if let Some(asked) = self.request(scan).transpose() {
-                return Poll::Ready(asked.map(Some));
+            *asked = self.request(scan)?;
+            if asked.is_some() {
+                return Poll::Ready(Ok(()));
             }
             match self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers) {
                 Poll::Ready(Ok(count)) if count > 0 => {}
                 Poll::Ready(_) => {
                     self.buffer.release(&self.core.buffers);
-                    return Poll::Ready(Ok(None));
+                    return Poll::Ready(Ok(()));
                 }
                 Poll::Pending if self.timer.expired() => return Poll::Ready(Err(Problem::HeadTimeout)),
                 Poll::Pending => {
