@@ -89,6 +89,24 @@ fn every_byte_arrives_at_a_slow_reader() {
 }
 
 #[test]
+fn bodies_of_every_size_follow_one_another() {
+    let app = noisy();
+    let rig = rig(&[app.address]);
+    let mut client = rig.client();
+    // Around what is read with the head, here and behind a long one, and around what the kernel moves.
+    let sizes =
+        [0, 13, 4095, 4096, 4097, 16 << 10, 20 << 10, 32 << 10, 36 << 10, (48 << 10) - 1, 48 << 10, 1 << 20];
+    for before in sizes {
+        for size in [before, 1 << 20].into_iter().chain(sizes.into_iter().rev()) {
+            client.say(&format!("GET /{size} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            client.head().expect("a response");
+            assert!(hears_noise(&mut client, size, BLOCK), "{size} bytes");
+        }
+    }
+    assert_eq!(app.connections(), 1);
+}
+
+#[test]
 fn every_byte_of_an_upload_arrives() {
     let app = noisy();
     let rig = rig(&[app.address]);
