@@ -7,9 +7,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use vipd::config::Frontend;
+use vipd::config::{Frontend, Limits};
 use vipd::proxy::{self, Settings};
 
+use crate::frames::{GOAWAY, Rude};
 use crate::rig::*;
 
 const SIZE: usize = 100 << 20;
@@ -130,6 +131,35 @@ fn who_stays_idle_is_disconnected_by_a_drain() {
     idle.message();
     assert_eq!(rig.proxy.join(Duration::from_secs(20)), 0);
     assert_eq!(idle.rest(), "");
+}
+
+#[test]
+fn a_connection_takes_requests_for_so_long_and_no_longer() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let app = origin(move |mut wire, _| {
+        while let Some(head) = wire.head() {
+            if head.starts_with("GET /slow") {
+                wait.lock().expect("one at a time").recv().expect("the test says when");
+            }
+            wire.say(&ok("fine"));
+        }
+    });
+    let limits = Limits { connection_lifetime: Some(Duration::from_millis(300)), ..limits() };
+    let rig = rig_with(&[app.address], limits, 1);
+    let (mut busy, mut idle, mut silent) = (rig.client(), rig.client(), Rude::connect(&rig));
+    busy.say("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig.settles_at(3);
+    idle.say(GET);
+    assert_eq!(field(&idle.message().0, "connection"), None);
+    // When the younger one is closed, the other is as old.
+    assert_eq!(idle.rest(), "");
+    go.send(()).expect("the server waits");
+    let (head, body) = busy.message();
+    assert_eq!((field(&head, "connection"), body.as_str()), (Some("close"), "fine"));
+    assert_eq!(busy.rest(), "");
+    assert_eq!(silent.until(GOAWAY).expect("a word").code(), 0);
+    assert_eq!(rig.frontend().errors, 0);
 }
 
 #[test]

@@ -27,6 +27,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_secs(30),
+            connection_lifetime: None,
             tunnel_timeout: Duration::from_secs(3600),
             tunnel_lifetime: None,
         }
@@ -63,6 +64,7 @@ pub(super) fn limits(value: Option<&Spanned<DeValue<'_>>>, problems: &mut Proble
     let idle_timeout = table.or("idle_timeout", default.idle_timeout, value::wait);
     let connect_timeout = table.or("connect_timeout", default.connect_timeout, value::wait);
     let response_timeout = table.or("response_timeout", default.response_timeout, value::wait);
+    let connection_lifetime = table.or("connection_lifetime", default.connection_lifetime, lifetime);
     let tunnel_timeout = table.or("tunnel_timeout", default.tunnel_timeout, value::wait);
     let tunnel_lifetime = table.or("tunnel_lifetime", default.tunnel_lifetime, lifetime);
     table.finish();
@@ -75,6 +77,7 @@ pub(super) fn limits(value: Option<&Spanned<DeValue<'_>>>, problems: &mut Proble
         idle_timeout: idle_timeout?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
+        connection_lifetime: connection_lifetime?,
         tunnel_timeout: tunnel_timeout?,
         tunnel_lifetime: tunnel_lifetime?,
     })

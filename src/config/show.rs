@@ -152,9 +152,10 @@ fn limits(limits: &Limits, out: &mut String) -> std::fmt::Result {
     writeln!(out, "idle_timeout     = \"{}\"", duration_text(limits.idle_timeout))?;
     writeln!(out, "connect_timeout  = \"{}\"", duration_text(limits.connect_timeout))?;
     writeln!(out, "response_timeout = \"{}\"", duration_text(limits.response_timeout))?;
+    let lifetime = |bound: Option<_>| bound.map_or("none".to_owned(), duration_text);
+    writeln!(out, "connection_lifetime = \"{}\"", lifetime(limits.connection_lifetime))?;
     writeln!(out, "tunnel_timeout   = \"{}\"", duration_text(limits.tunnel_timeout))?;
-    let lifetime = limits.tunnel_lifetime.map_or("none".to_owned(), duration_text);
-    writeln!(out, "tunnel_lifetime  = \"{lifetime}\"")
+    writeln!(out, "tunnel_lifetime  = \"{}\"", lifetime(limits.tunnel_lifetime))
 }
 
 /// A TOML list of strings; what is printed never needs an escape.

@@ -293,6 +293,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// From the end of the request to the head of the server's answer. Default 30 s.
     pub response_timeout: Duration,
+    /// How long a client's connection may take requests; then the answer in hand is its last. Default none.
+    pub connection_lifetime: Option<Duration>,
     /// Without a byte either way on a connection of a TCP frontend. Default 1 h.
     pub tunnel_timeout: Duration,
     /// How long such a connection may live in all; `None`: as long as it is used. Default none.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::task::Waker;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::buffer::Buffers;
 use super::choose::Dice;
-use super::deadline::{Deadlines, TICK, Ticks};
+use super::deadline::{Deadlines, TICK, Ticks, Timer};
 use super::door::Door;
 use super::handshake::{self, ToServers};
 use super::limiter::Telling;
@@ -79,6 +80,8 @@ pub(super) struct Patience {
     pub(super) response: Ticks,
     pub(super) tunnel: Ticks,
     pub(super) lifetime: Option<Ticks>,
+    /// How long a client's connection may take requests.
+    pub(super) connection: Option<Ticks>,
 }
 
 /// A running core.
@@ -141,6 +144,7 @@ impl Core {
                 response: Ticks::new(limits.response_timeout),
                 tunnel: Ticks::new(limits.tunnel_timeout),
                 lifetime: limits.tunnel_lifetime.map(Ticks::new),
+                connection: limits.connection_lifetime.map(Ticks::new),
             },
             buffers: Buffers::new(limits.head),
             deadlines: Deadlines::default(),
@@ -323,6 +327,15 @@ impl Core {
             // It may have left the rotation since it was picked.
             found.map_or_else(|| "a server".into(), |server| server.name.clone())
         })
+    }
+
+    /// The timer of a client's connection; it wakes nobody yet.
+    pub(super) fn timer(&self) -> Timer {
+        let timer = self.deadlines.timer(Waker::noop());
+        if let Some(ticks) = self.patience.connection {
+            timer.retire_after(ticks);
+        }
+        timer
     }
 
     /// An idle connection to the server, used within the last `fresh` if that matters.

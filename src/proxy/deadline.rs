@@ -57,7 +57,7 @@ impl Deadlines {
             Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: RefCell::new(waker.clone()) };
         let slot = Rc::new(slot);
         self.slots.borrow_mut().push(Rc::clone(&slot));
-        Timer { now: Rc::clone(&self.now), slot, bound: Cell::new(u64::MAX) }
+        Timer { now: Rc::clone(&self.now), slot, bound: Cell::new(u64::MAX), retired: Cell::new(u64::MAX) }
     }
 
     /// Ticks since the core was started.
@@ -89,6 +89,8 @@ pub(super) struct Timer {
     slot: Rc<Slot>,
     /// The tick that no deadline is later than.
     bound: Cell<u64>,
+    /// The tick from which on the connection takes no more requests.
+    retired: Cell<u64>,
 }
 
 impl Drop for Timer {
@@ -104,9 +106,20 @@ impl Timer {
         self.slot.waker.borrow_mut().clone_from(waker);
     }
 
-    /// Strikes after `ticks`.
+    /// Strikes after `ticks`, or earlier if the connection is idle and takes no more requests by then.
     pub(super) fn set(&self, ticks: Ticks) {
-        self.slot.at.set(self.after(ticks).min(self.bound.get()));
+        let at = self.after(ticks).min(self.bound.get());
+        self.slot.at.set(if self.slot.idle.get() { at.min(self.retired.get()) } else { at });
+    }
+
+    /// After `ticks` the connection takes no more requests.
+    pub(super) fn retire_after(&self, ticks: Ticks) {
+        self.retired.set(self.after(ticks));
+    }
+
+    /// Whether the connection takes no more requests.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.get() <= self.now.get()
     }
 
     /// From now on it strikes after `ticks` at the latest, whatever is set.
@@ -120,9 +133,13 @@ impl Timer {
         self.now.get().saturating_add(ticks.0).saturating_add(1)
     }
 
-    /// Whether the connection waits for nothing but its client's next request.
+    /// Whether the connection waits for nothing but its client's next request. Then it strikes as well when there may be
+    /// none any more.
     pub(super) fn set_idle(&self, idle: bool) {
         self.slot.idle.set(idle);
+        if idle {
+            self.slot.at.set(self.slot.at.get().min(self.retired.get()));
+        }
     }
 
     /// Whether the deadline has passed.

@@ -241,7 +241,8 @@ impl<'x> Exchange<'x> {
         if facts.switches && !uploaded {
             return Err(Malformed::Switched);
         }
-        let persistent = self.asked.persistent && uploaded && !self.core.is_draining();
+        let is_last = self.core.is_draining() || self.client.timer.is_retired();
+        let persistent = self.asked.persistent && uploaded && !is_last;
         let toward = Toward { version: self.asked.version, persistent };
         let mut out = std::mem::take(&mut self.download).into_text(&self.core.buffers);
         // "A proxy MUST forward 1xx responses" (RFC 9110 §15.2), but not to a client that cannot know them.

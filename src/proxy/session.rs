@@ -54,7 +54,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(guest: Guest, stream: Stream, visitor: Visitor, door: Rc<Door>) -> Self {
         let core = guest.core();
-        let (timer, address) = (core.deadlines.timer(Waker::noop()), visitor.peer.ip().to_string().into());
+        let (timer, address) = (core.timer(), visitor.peer.ip().to_string().into());
         Self {
             core,
             timer,

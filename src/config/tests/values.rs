@@ -80,9 +80,14 @@ fn a_frontend_speaks_http_or_passes_bytes_on() {
     assert_eq!(parsed(SMALL).config.frontends[0].mode, Mode::Http);
     let wrong = "\"udp\": `udp` is not known here; write \"http\" or \"tcp\"";
     assert_problem(pool, &format!("{pool}\nmode = \"udp\""), wrong);
-    let limits = |text: &str| parsed(&format!("{SMALL}[limits]\ntunnel_lifetime = {text}")).config.limits;
-    assert_eq!(limits("\"none\"").tunnel_lifetime, None);
-    assert_eq!(limits("\"8h\"").tunnel_lifetime, Some(Duration::from_secs(8 * 3600)));
+    for key in ["tunnel_lifetime", "connection_lifetime"] {
+        let bound = |text: &str| {
+            let limits = parsed(&format!("{SMALL}[limits]\n{key} = {text}")).config.limits;
+            limits.tunnel_lifetime.or(limits.connection_lifetime)
+        };
+        assert_eq!(bound("\"none\""), None);
+        assert_eq!(bound("\"8h\""), Some(Duration::from_secs(8 * 3600)));
+    }
 }
 
 #[test]

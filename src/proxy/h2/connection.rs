@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::http::Request;
@@ -69,7 +69,7 @@ struct Life {
 
 impl Life {
     fn new(core: &Rc<Core>) -> Self {
-        let timer = core.deadlines.timer(Waker::noop());
+        let timer = core.timer();
         // Until its first request is there, it is a client that sends a head.
         timer.set(core.patience.head);
         timer.set_idle(true);
@@ -126,7 +126,7 @@ impl Client {
             if self.life.calm.borrow().is_lost() {
                 self.leave();
                 self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            } else if self.life.core.is_draining() || self.is_idle() {
+            } else if self.life.core.is_draining() || self.is_idle() || self.life.timer.is_retired() {
                 self.leave();
                 self.connection.graceful_shutdown();
             } else {
@@ -169,8 +169,8 @@ impl Client {
 }
 
 /// Serves one stream for as long as the client wants it.
-/// Not an async function: its future would have each of these twice. And what it does is on its own: a large task is
-/// copied several times before it runs.
+/// What it does is on its own: a large task is copied several times before it runs.
+#[expect(clippy::manual_async_fn, reason = "the future of an async function has each of these twice")]
 fn run(life: Rc<Life>, lane: Lane, mut session: Session, frontend: usize) -> impl Future<Output = ()> {
     async move {
         let mut serving = Box::pin(session.once());

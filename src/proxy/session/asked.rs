@@ -94,7 +94,7 @@ impl Session {
             upload: Pipe::new(out, facts.body, facts.delivery(), limits.body),
             version: request.version,
             // What a client sends early for a tunnel must never be read as requests, if it does not get one.
-            persistent: facts.persistent && !facts.connect,
+            persistent: facts.persistent && !facts.connect && !self.timer.is_retired(),
             answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade, connect: facts.connect },
             is_idempotent: facts.is_idempotent,
             choice,
