@@ -12,6 +12,8 @@ mod blame;
 mod bulk;
 #[path = "proxy/connect.rs"]
 mod connect;
+#[path = "proxy/date.rs"]
+mod date;
 #[path = "proxy/exchange.rs"]
 mod exchange;
 #[path = "proxy/frames.rs"]

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vipd::http::{
-    Answering, Body, Decoder, END, LAST_CHUNK, Lines, MAX_LINES, Malformed, Origin, Part, Request, Response,
-    Scan, Toward, Version as HttpVersion, frame, rewrite_request, rewrite_response,
+    Answering, Body, Date, Decoder, END, LAST_CHUNK, Lines, MAX_LINES, Malformed, Origin, Part, Request,
+    Response, Scan, Toward, Version as HttpVersion, frame, rewrite_request, rewrite_response,
 };
 use vipd::net::arp::{Form, gratuitous};
 use vipd::net::claim::Claim;
@@ -239,7 +239,7 @@ pub(crate) fn rewrite(bytes: &[u8]) {
     };
     let mut out = Vec::new();
     let toward = Toward { version: HttpVersion::Http11, persistent: true };
-    rewrite_response(&response, &facts, toward, &mut out);
+    rewrite_response(&response, &facts, toward, &Date::at(0), &mut out);
     assert_eq!(Scan::response().find(&out, LONGEST * 2), Ok(Some(0..out.len())));
     let mut lines = Lines::new();
     let again = Response::parse(&out, &mut lines, MAX_LINES).expect("it was well-formed before");

@@ -5,6 +5,8 @@
 pub(super) enum Field {
     Connection,
     ContentLength,
+    /// When a response was made; one without gets ours (RFC 9110 §6.6.1).
+    Date,
     Expect,
     ForwardedFor,
     ForwardedHost,
@@ -29,6 +31,7 @@ impl Field {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         match name.len() {
             2 if is("te") => Self::Te,
+            4 if is("date") => Self::Date,
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,

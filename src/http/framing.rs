@@ -220,7 +220,8 @@ impl<'b> Common<'b> {
                 Field::Lookalike => return Err(Malformed::Lookalike),
                 Field::Connection => closes |= common.connection(header.value),
                 Field::Host => common.host_twice |= common.host.replace(header.value).is_some(),
-                Field::Expect
+                Field::Date
+                | Field::Expect
                 | Field::ForwardedFor
                 | Field::ForwardedHost
                 | Field::ForwardedProto

@@ -9,6 +9,7 @@
 
 mod chunked;
 mod cookie;
+mod date;
 mod field;
 mod framing;
 mod head;
@@ -21,6 +22,7 @@ mod trailer;
 
 pub use chunked::{Decoder, END, LAST_CHUNK, Part, frame};
 pub use cookie::{hide_cookie, set_cookie};
+pub use date::Date;
 pub use framing::{Answering, Body, RequestFacts, ResponseFacts};
 pub use head::{Lines, MAX_LINES, Request, Response, Scan, Version};
 pub use malformed::Malformed;

@@ -6,7 +6,7 @@
 use httparse::Header;
 
 use super::field::{Field, members};
-use super::{Body, Request, RequestFacts, Response, ResponseFacts, Version};
+use super::{Body, Date, Request, RequestFacts, Response, ResponseFacts, Version};
 
 /// Where a request came from, for the server behind us.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub fn request(request: &Request<'_, '_>, facts: &RequestFacts<'_>, origin: Orig
             Field::Other if facts.forwards.is_some() && header.name.eq_ignore_ascii_case("max-forwards") => {
                 false
             }
-            Field::Other => !facts.names_fields || !is_named(header.name, request.headers),
+            Field::Date | Field::Other => !facts.names_fields || !is_named(header.name, request.headers),
             Field::ForwardedFor => {
                 forwarded_for = true;
                 false
@@ -126,27 +126,43 @@ impl Toward {
     }
 }
 
-/// Appends to `out` the head that the client gets for `response`.
-pub fn response(response: &Response<'_, '_>, facts: &ResponseFacts, toward: Toward, out: &mut Vec<u8>) {
+/// Appends to `out` the head that the client gets for `response`, which came at `now`.
+pub fn response(
+    response: &Response<'_, '_>,
+    facts: &ResponseFacts,
+    toward: Toward,
+    now: &Date,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"HTTP/1.1");
     let mut runs = Runs { head: response.bytes, from: b"HTTP/1.1".len(), out };
+    let mut dated = false;
     for (at, header) in response.headers.iter().enumerate() {
-        let keep = match Field::of(header.name) {
+        let field = Field::of(header.name);
+        let keep = match field {
             Field::ContentLength => facts.keeps_length,
             Field::Connection | Field::Hop | Field::Lookalike | Field::Te | Field::TransferEncoding => false,
             Field::Upgrade => response.status == 101,
-            Field::Expect
+            Field::Date
+            | Field::Expect
             | Field::ForwardedFor
             | Field::ForwardedHost
             | Field::ForwardedProto
             | Field::Host
             | Field::Other => !facts.names_fields || !is_named(header.name, response.headers),
         };
+        dated |= keep && field == Field::Date;
         if !keep {
             runs.skip(response.headers, at);
         }
     }
     runs.finish();
+    // "A recipient with a clock that receives a response message without a Date header field MUST ... append a
+    // corresponding Date header field to the message's header section if it is cached or forwarded downstream"
+    // (RFC 9110 §6.6.1). An interim one may have none.
+    if !dated && response.status >= 200 {
+        out.extend_from_slice(now.field());
+    }
     // An interim response says nothing about the connection (RFC 9110 §15.2), and behind a tunnel's there is none.
     if response.status >= 200 && !facts.switches {
         let (delivery, persistent) = toward.deliver(facts);

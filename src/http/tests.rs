@@ -26,15 +26,23 @@ fn refused(bytes: &str) -> Malformed {
     forwarded(bytes).expect_err("this must be refused")
 }
 
+/// What a client gets, without the date: nearly every server here says none.
 fn answered(bytes: &str, to_head: bool, toward: Toward) -> Result<(Body, String), Malformed> {
+    let (body, head) = dated(bytes, to_head, toward)?;
+    Ok((body, head.replace(NOW, "")))
+}
+
+fn dated(bytes: &str, to_head: bool, toward: Toward) -> Result<(Body, String), Malformed> {
     let range = Scan::response().find(bytes.as_bytes(), 4096)?.expect("a whole head");
     let mut lines = Lines::new();
     let response = Response::parse(&bytes.as_bytes()[range], &mut lines, 20)?;
     let facts = response.facts(Answering { is_head: to_head, upgrade: false, ..Answering::default() })?;
     let mut out = Vec::new();
-    rewrite_response(&response, &facts, toward, &mut out);
+    rewrite_response(&response, &facts, toward, &Date::at(784_111_777), &mut out);
     Ok((facts.body, String::from_utf8(out).expect("the input was text")))
 }
+
+const NOW: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 
 const KEEP_11: Toward = Toward { version: Version::Http11, persistent: true };
 const KEEP_10: Toward = Toward { version: Version::Http10, persistent: true };
@@ -286,6 +294,23 @@ fn a_response_is_delimited_for_its_client() {
 }
 
 #[test]
+fn a_final_response_has_a_date() {
+    let to_client = |head: &str| dated(head, false, KEEP_11).expect("well-formed").1;
+    let without = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+    assert_eq!(to_client(without), format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n{NOW}\r\n"));
+    assert_eq!(to_client("HTTP/1.1 304 x\r\n\r\n"), format!("HTTP/1.1 304 x\r\n{NOW}\r\n"));
+    // A server's own is the better one, whatever it says.
+    for own in ["Date: Tue, 29 Feb 2000 00:00:00 GMT", "dAtE: yesterday"] {
+        let with = format!("HTTP/1.1 200 OK\r\n{own}\r\nContent-Length: 3\r\n\r\n");
+        assert_eq!(to_client(&with), with);
+    }
+    // Unless it is for us alone.
+    let named = "HTTP/1.1 200 OK\r\nConnection: date\r\nDate: x\r\nContent-Length: 3\r\n\r\n";
+    assert_eq!(to_client(named), to_client(without));
+    assert_eq!(to_client("HTTP/1.1 103 x\r\n\r\n"), "HTTP/1.1 103 x\r\n\r\n", "an interim one may have none");
+}
+
+#[test]
 fn responses_without_a_body() {
     let head = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 3\r\n\r\n");
     let kept = Ok((Body::Empty, head("304 x")));
@@ -425,8 +450,8 @@ fn only_who_asked_may_be_switched() {
         let response = Response::parse(bytes.as_bytes(), &mut lines, 9)?;
         let facts = response.facts(Answering { is_head: false, upgrade, ..Answering::default() })?;
         let mut out = Vec::new();
-        rewrite_response(&response, &facts, KEEP_11, &mut out);
-        Ok(String::from_utf8(out).expect("the input was text"))
+        rewrite_response(&response, &facts, KEEP_11, &Date::at(784_111_777), &mut out);
+        Ok(String::from_utf8(out).expect("the input was text").replace(NOW, ""))
     };
     let switched = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
     assert_eq!(answer(switched, true), Ok(switched.to_owned()));

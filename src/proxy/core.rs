@@ -32,6 +32,8 @@ use super::stream::Stream;
 use super::upstream::Upstreams;
 use super::visitor::{Visitor, introduce};
 use crate::config::{Limits, Mode};
+use crate::http::Date;
+use crate::net::clock;
 use crate::net::listen::Listener;
 use crate::pool::{Seat, ServerId, Snapshot};
 
@@ -95,6 +97,8 @@ pub(super) struct Core {
     pub(super) dice: Dice,
     /// The last response had a long body.
     pub(super) long: Cell<bool>,
+    /// The time of day, for responses; as of the last tick, so that no request costs a look at the clock.
+    pub(super) date: Cell<Date>,
     to_servers: Vec<Option<ToServers>>,
     shared: Arc<Shared>,
     news: Arc<Notify>,
@@ -152,6 +156,7 @@ impl Core {
             counters,
             dice: Dice::new(),
             long: Cell::new(false),
+            date: Cell::new(today()),
             to_servers,
             limits,
             shared,
@@ -293,6 +298,7 @@ impl Core {
                 () = self.news.notified() => {}
             }
             let now = Ticks::new(started.elapsed()).count();
+            self.date.set(today());
             if self.is_draining() {
                 self.closing.notify_waiters();
                 if self.doors.get() == 0 {
@@ -392,6 +398,11 @@ impl Core {
         self.logged.set(lines.saturating_add(1));
         lines < LOG_LINES
     }
+}
+
+/// The time of day.
+fn today() -> Date {
+    Date::at(clock::wall_ms() / 1000)
 }
 
 /// A client inside; counted until it is dropped.

@@ -250,7 +250,7 @@ impl<'x> Exchange<'x> {
         let failed = self.core.is_failure(&self.asked.choice, response.status);
         let (interim, known) = (response.status < 200 && !switches, toward.version == Version::Http11);
         if !interim || known {
-            rewrite_response(&response, &facts, toward, &mut out);
+            rewrite_response(&response, &facts, toward, &self.core.date.get(), &mut out);
         }
         if let Some(server) = self.server.tell.filter(|_| !interim) {
             self.core.tell(&self.asked.choice, server, self.client.stream.is_secure(), &mut out);

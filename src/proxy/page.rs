@@ -5,6 +5,7 @@ use std::io::Write as _;
 use ::http::StatusCode;
 
 use crate::config::Maintenance;
+use crate::http::Date;
 
 /// Bytes of a page that go out with its head; the rest is written from where it is.
 const FIRST: usize = 16 * 1024;
@@ -44,10 +45,11 @@ impl Page {
         Self { head: head.into_bytes().into(), body: body.as_bytes().into() }
     }
 
-    /// Appends the response, and gives what of its body is to follow.
-    pub(super) fn render(&self, persistent: bool, is_head: bool, out: &mut Vec<u8>) -> &[u8] {
+    /// Appends the response, sent at `now`, and gives what of its body is to follow.
+    pub(super) fn render(&self, persistent: bool, is_head: bool, now: &Date, out: &mut Vec<u8>) -> &[u8] {
         let connection = if persistent { "keep-alive" } else { "close" };
         out.extend_from_slice(&self.head);
+        out.extend_from_slice(now.field());
         // Writing to a Vec cannot fail.
         let _ = write!(out, "Connection: {connection}\r\n\r\n");
         let body = if is_head { &[][..] } else { &self.body[..] };

@@ -4,7 +4,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::proxy_header;
-use crate::http::Malformed;
+use crate::http::{Date, Malformed};
 use crate::pool::Over;
 
 /// Who has to change something.
@@ -133,20 +133,22 @@ impl Problem {
         format!("Retry-After: {}\r\n", seconds.max(1))
     }
 
-    /// Appends the whole response. After a client's mistake nobody knows where its next request would begin, so
-    /// `persistent` is for the other ones.
-    pub(super) fn render(&self, persistent: bool, is_head: bool, out: &mut Vec<u8>) {
+    /// Appends the whole response, made at `now`. After a client's mistake nobody knows where its next request would
+    /// begin, so `persistent` is for the other ones.
+    pub(super) fn render(&self, persistent: bool, is_head: bool, now: &Date, out: &mut Vec<u8>) {
         let status = self.status();
         let text = format!("{status} {}: {self}\n", reason(status));
         let connection = if persistent { "keep-alive" } else { "close" };
         let head = format!(
             "HTTP/1.1 {status} {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-             {}Connection: {connection}\r\n\r\n",
+             {}Connection: {connection}\r\n",
             reason(status),
             text.len(),
             self.retry_after(),
         );
-        out.extend_from_slice(head.as_bytes());
+        for part in [head.as_bytes(), now.field(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
         if !is_head {
             out.extend_from_slice(text.as_bytes());
         }

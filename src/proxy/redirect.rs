@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::config::Redirect;
-use crate::http::{Request, RequestFacts};
+use crate::http::{Date, Request, RequestFacts};
 
 /// Where the client is sent: the same host, path and query by https. `host` stands in for clients that sent none.
 pub(super) fn location(
@@ -32,8 +32,8 @@ pub(super) fn last_hop(request: &Request<'_, '_>, facts: &RequestFacts<'_>) -> O
     (facts.forwards == Some(0)).then(|| (status, Box::default()))
 }
 
-/// Appends the whole response; it has no body, whatever the method. Without a location it sends the client nowhere.
-pub(super) fn render(status: u16, location: &[u8], persistent: bool, out: &mut Vec<u8>) {
+/// Appends the whole response, made at `now`; it has no body, whatever the method. Without a location it sends the client nowhere.
+pub(super) fn render(status: u16, location: &[u8], persistent: bool, now: &Date, out: &mut Vec<u8>) {
     let reason = match status {
         204 => "No Content",
         301 => "Moved Permanently",
@@ -45,6 +45,7 @@ pub(super) fn render(status: u16, location: &[u8], persistent: bool, out: &mut V
     let connection = if persistent { "keep-alive" } else { "close" };
     // Writing to a Vec cannot fail.
     let _ = write!(out, "HTTP/1.1 {status} {reason}\r\n");
+    out.extend_from_slice(now.field());
     if !location.is_empty() {
         out.extend_from_slice(b"Location: ");
         out.extend_from_slice(location);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::deadline::{Deadlines, Ticks};
 use super::problem::{Culprit, Problem};
 use super::stats::{Count, Counters, Stats};
-use crate::http::Malformed;
+use crate::http::{Date, Malformed};
 
 #[derive(Default)]
 struct Bell(AtomicUsize);
@@ -121,17 +121,19 @@ fn problems_say_whose_they_are_and_render_as_whole_responses() {
         (Problem::BadResponse { server: server(), malformed: Malformed::Status }, 502, Culprit::Server),
         (Problem::ResponseTimeout { server: server() }, 504, Culprit::Server),
     ];
+    let now = Date::at(0);
     for (problem, status, culprit) in table {
         assert_eq!((problem.status(), problem.culprit()), (status, culprit), "{problem}");
         let mut out = Vec::new();
-        problem.render(true, false, &mut out);
+        problem.render(true, false, &now, &mut out);
         let text = String::from_utf8(out).expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && !head.contains(" Error\r\n"), "{head}");
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
         assert!(body.contains(&problem.to_string()), "{body}");
         let mut out = Vec::new();
-        problem.render(false, true, &mut out);
-        assert!(out.ends_with(b"\r\nConnection: close\r\n\r\n"), "HEAD gets no body");
+        problem.render(false, true, &now, &mut out);
+        let end = [b"\r\nConnection: close\r\n", now.field(), b"\r\n"].concat();
+        assert!(out.ends_with(&end), "HEAD gets no body");
     }
 }

@@ -31,7 +31,7 @@ impl Session {
         self.core.refused(self.visitor.peer, self.door.frontend, problem);
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
-        problem.render(persistent, is_head, &mut out);
+        problem.render(persistent, is_head, &self.core.date.get(), &mut out);
         self.say(out, &[], persistent).await
     }
 
@@ -43,7 +43,7 @@ impl Session {
                 self.core.counters.frontends[self.door.frontend].request();
                 let persistent = persistent && !self.core.is_draining();
                 let mut out = self.core.buffers.text();
-                redirect::render(*status, location, persistent, &mut out);
+                redirect::render(*status, location, persistent, &self.core.date.get(), &mut out);
                 self.say(out, &[], persistent).await
             }
             Instead::Page => {
@@ -58,7 +58,7 @@ impl Session {
         self.core.counters.frontends[self.door.frontend].page();
         let persistent = persistent && !self.core.is_draining();
         let mut out = self.core.buffers.text();
-        let rest = page.render(persistent, is_head, &mut out);
+        let rest = page.render(persistent, is_head, &self.core.date.get(), &mut out);
         self.say(out, rest, persistent).await
     }
 
