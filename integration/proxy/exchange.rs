@@ -68,6 +68,17 @@ fn a_request_may_arrive_byte_by_byte() {
 }
 
 #[test]
+fn white_space_before_a_servers_colon_is_not_passed_on() {
+    let rig = rig(&[parrot("HTTP/1.1 200 OK\r\nServer : old\r\nContent-Length\t: 2\r\n\r\nok").address]);
+    let mut client = rig.client();
+    for _ in 0..2 {
+        client.say(GET);
+        let (head, body) = client.message();
+        assert!(head.contains("\r\nServer: old\r\nContent-Length: 2\r\n") && body == "ok", "{head}{body}");
+    }
+}
+
+#[test]
 fn close_is_honoured() {
     let app = site("a");
     let rig = rig(&[app.address]);

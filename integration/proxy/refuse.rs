@@ -79,7 +79,7 @@ fn malformed_responses_become_502_and_name_the_server() {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
         "HTTP/1.1 200 OK\nContent-Length: 1\n\nx",
         "HTTP/1.1 200 OK\r\nA: 1\r\n B: 2\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nA : 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA b: 1\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "ICY 200 OK\r\n\r\n",

@@ -128,7 +128,10 @@ fn final_head(bytes: &[u8]) -> Result<Option<End>, String> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        match (response.parse(&bytes[begin..]), response.code) {
+        // What the proxy can make good is no failure of a check either.
+        let mut reading = httparse::ParserConfig::default();
+        reading.allow_spaces_after_header_name_in_responses(true);
+        match (reading.parse_response(&mut response, &bytes[begin..]), response.code) {
             (Ok(httparse::Status::Complete(length)), Some(100 | 102..=199)) => begin += length,
             (Ok(httparse::Status::Complete(length)), _) => {
                 return Ok(Some(End { head: begin, body: begin + length }));

@@ -159,7 +159,10 @@ impl<'h, 'b> Response<'h, 'b> {
     pub fn parse(bytes: &'b [u8], lines: &'h mut Lines<'b>, limit: usize) -> Result<Self, Malformed> {
         let mut parsed = httparse::Response::new(&mut []);
         let room = &mut lines.0[..limit.min(MAX_LINES)];
+        // "A proxy MUST remove any such whitespace from a response message before forwarding the message downstream"
+        // (RFC 9112 §5.1): what is between a name and the colon. Rewriting does; in a request it is refused.
         let end = httparse::ParserConfig::default()
+            .allow_spaces_after_header_name_in_responses(true)
             .parse_response_with_uninit_headers(&mut parsed, bytes, room)
             .map_err(|error| refuse(error, bytes))?;
         let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {

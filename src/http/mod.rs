@@ -5,7 +5,8 @@
 //!
 //! Two programs that read one message differently can be played against each other (request smuggling), so this room
 //! refuses what RFC 9112 merely discourages: bare CR or LF, folded lines, spaces before the colon, two lengths, any
-//! transfer coding but one `chunked`. Heads of servers are held to the same rules as heads of clients.
+//! transfer coding but one `chunked`. Heads of servers are held to the same rules as heads of clients, but for spaces
+//! before the colon, which a proxy takes out.
 
 mod chunked;
 mod cookie;

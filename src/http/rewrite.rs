@@ -1,6 +1,6 @@
 //! What is passed on: the head as it came, without the fields that end here, with the ones that a proxy adds.
 //!
-//! Lines that stay are copied as they are, in runs. Via is not added, although RFC 9110 §7.6.3 asks for it: Nginx
+//! Lines that stay are copied as they are, in runs, but for those of servers with white space before the colon. Via is not added, although RFC 9110 §7.6.3 asks for it: Nginx
 //! stops compressing when it sees one, and HAProxy does not send it either.
 
 use httparse::Header;
@@ -154,6 +154,10 @@ pub fn response(
         dated |= keep && field == Field::Date;
         if !keep {
             runs.skip(response.headers, at);
+        } else if !runs.is_tight(header) {
+            runs.skip(response.headers, at);
+            let line = [header.name.as_bytes(), b": ", header.value, b"\r\n"];
+            line.iter().for_each(|part| runs.out.extend_from_slice(part));
         }
     }
     runs.finish();
@@ -193,6 +197,11 @@ impl Runs<'_> {
         let line = self.offset(headers.get(at));
         self.out.extend_from_slice(&self.head[self.from..line]);
         self.from = self.offset(headers.get(at + 1));
+    }
+
+    /// Whether the colon comes directly behind the name.
+    fn is_tight(&self, header: &Header<'_>) -> bool {
+        self.head.get(self.offset(Some(header)) + header.name.len()) == Some(&b':')
     }
 
     fn finish(self) {

@@ -311,6 +311,16 @@ fn a_final_response_has_a_date() {
 }
 
 #[test]
+fn white_space_before_a_servers_colon_is_taken_out() {
+    let head = "HTTP/1.1 200 OK\r\nA: 1\r\nB :2\r\nConnection : X, close\r\nX\t: hop\r\n\
+                C \t :  3 \r\nContent-Length\t: 5\r\nD:4\r\nE : \r\n\r\n";
+    let expected = "HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\nContent-Length: 5\r\nD:4\r\nE: \r\n\r\n";
+    assert_eq!(answered(head, false, KEEP_11), Ok((Body::Length(5), expected.into())));
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n";
+    assert_eq!(answered(chunked, false, KEEP_11), Ok((Body::Chunked, chunked.replace(" :", ":"))));
+}
+
+#[test]
 fn responses_without_a_body() {
     let head = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 3\r\n\r\n");
     let kept = Ok((Body::Empty, head("304 x")));
@@ -332,7 +342,13 @@ fn servers_are_held_to_the_same_rules() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", Malformed::TransferEncoding),
         ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::CodingInOldVersion),
         ("HTTP/1.1 200 OK\r\nA: 1\r\n b\r\n\r\n", Malformed::FoldedLine),
-        ("HTTP/1.1 200 OK\r\nA : 1\r\n\r\n", Malformed::SpaceBeforeColon),
+        ("HTTP/1.1 200 OK\r\nContent-Length : 1\r\nContent-Length: 1\r\n\r\n", Malformed::ContentLengthTwice),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length\t: 1\r\nTransfer-Encoding : chunked\r\n\r\n",
+            Malformed::LengthAndCoding,
+        ),
+        ("HTTP/1.1 200 OK\r\nA b: 1\r\n\r\n", Malformed::HeaderName),
+        ("HTTP/1.1 200 OK\r\n : 1\r\n\r\n", Malformed::FoldedLine),
         ("HTTP/1.1 200 OK\nA: 1\r\n\r\n", Malformed::BareLineFeed),
         ("HTTP/1.1 200 O\rK\r\n\r\n", Malformed::BareCarriageReturn),
         ("HTTP/1.1 101 x\r\n\r\n", Malformed::Switched),

@@ -79,6 +79,7 @@ fn an_expected_status_passes() {
     passes_with(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], "HTTP 200 in ");
     passes_with(&[b"HTTP/1.0 302 Found\r\n\r\n"], "HTTP 302 in ");
     passes_with(&[b"HTTP/1.1 204\r\n\r\n"], "HTTP 204 in ");
+    passes_with(&[b"HTTP/1.1 200 OK\r\nServer : old\r\n\r\n"], "HTTP 200 in ");
     passes_with(&[b"H", b"TTP/1.1 20", b"0 OK\r\nA: b\r", b"\n\r", b"\n"], "HTTP 200 in ");
 }
 
