@@ -100,6 +100,7 @@ fn nginx_is_asked_by_http_and_says_what_it_is_called() {
         &[
             ("json", r#"http = "/health", request_headers = { "X-Probe" = "kept" }"#, app),
             ("sick", r#"http = "/sick""#, app),
+            ("common", r#"http = "/common""#, app),
             ("body", r#"http = "/health", body = "us-east", expect_headers = { "X-Ready" = "yes" }"#, app),
             ("other", r#"http = "/health", body = "us-west""#, app),
             ("head", r#"http = "/health", method = "HEAD""#, app),
@@ -112,6 +113,7 @@ fn nginx_is_asked_by_http_and_says_what_it_is_called() {
         &[
             ("json", "app1", UP, "HTTP 200, healthy in "),
             ("sick", "app1", DOWN, "its status is \"overloaded\", not \"healthy\""),
+            ("common", "app1", DOWN, "its status is \"unhealthy\", not \"healthy\""),
             ("body", "app1", UP, "HTTP 200, healthy in "),
             ("other", "app1", DOWN, "HTTP 200, but \"us-west\" is not in its body"),
             ("head", "app1", UP, "HTTP 200 in "),
@@ -137,6 +139,7 @@ fn nginx_is_asked_by_http2() {
             ("head", r#"http = "/health", h2 = true, method = "HEAD""#, clear),
             ("other", r#"http = "/health", h2 = true, expect_headers = { "X-Ready" = "no" }"#, clear),
             ("sick", r#"http = "/sick", h2 = true"#, clear),
+            ("common", r#"http = "/common", h2 = true"#, clear),
             ("tls", r#"http = "/health", h2 = true, tls = { verify = "off" }"#, tls),
             ("old", r#"http = "/health", h2 = true"#, old),
         ],
@@ -150,6 +153,7 @@ fn nginx_is_asked_by_http2() {
             ("head", "app1", UP, "HTTP 200 in "),
             ("other", "app1", DOWN, "HTTP 200, but X-Ready is \"yes\", not \"no\""),
             ("sick", "app1", DOWN, "its status is \"overloaded\", not \"healthy\""),
+            ("common", "app1", DOWN, "its status is \"unhealthy\", not \"healthy\""),
             ("tls", "app1", UP, "HTTP 200, healthy in "),
             ("old", "app1", DOWN, "no HTTP/2: "),
         ],

@@ -149,6 +149,11 @@ fn nginx_config(dir: &Path, address: Ipv4Addr) -> String {
                 add_header X-Ready yes;
                 location = /health {{ return 200 '{{"status":"healthy","server":"us-east"}}'; }}
                 location = /sick {{ return 200 '{{"status":"overloaded","server":"us-east"}}'; }}
+                location = /common {{
+                    default_type application/octet-stream;
+                    add_header Content-Type application/json;
+                    return 200 '{{"status":"unhealthy","server":"us-east"}}';
+                }}
                 location / {{ return 404; }}
             }}
         }}

@@ -37,11 +37,15 @@ impl Answer {
         self.fields.iter().filter(named).map(|(_, value)| value.as_str())
     }
 
-    /// Whether its body is JSON by its own account (RFC 8259, RFC 6839 §3.1).
+    /// Whether its body is JSON by its own account (RFC 8259, RFC 6839 §3.1). Of several types one is enough: Nginx sends
+    /// its default first when a `location` says the right one by `add_header`.
     pub(super) fn is_json(&self) -> bool {
-        let kind = self.values("content-type").next().unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+        let is_json = |kind: &str| {
+            let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+        };
+        // Who joins fields of one name on the way does it with a comma (RFC 9110 §5.3).
+        self.values("content-type").flat_map(|kinds| kinds.split(',')).any(is_json)
     }
 }
 

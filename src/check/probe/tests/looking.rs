@@ -75,6 +75,13 @@ fn json_says_how_the_server_is() {
     let sick = r#"{"status":"draining","server":"us-east"}"#;
     assert_eq!(said(kind(), json, sick), fail("its status is \"draining\", not \"healthy\""));
     assert_eq!(said(kind(), "Content-Type: text/plain\r\n", sick), pass("HTTP 200"));
+    // Nginx sends its default type beside the one of `add_header`; a proxy on the way may join the two.
+    for kinds in [
+        "Content-Type: application/octet-stream\r\nContent-Type: application/json\r\n",
+        "Content-Type: text/plain; charset=utf-8, application/json\r\n",
+    ] {
+        assert_eq!(said(kind(), kinds, sick), fail("its status is \"draining\", not \"healthy\""), "{kinds}");
+    }
     assert_eq!(said(looks(|check| check.json = false), json, sick), pass("HTTP 200"));
 }
 
