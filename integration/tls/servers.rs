@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::front;
 use crate::origin;
-use crate::paper::Authority;
+use crate::paper::{Authority, place};
 use crate::process::World;
 use crate::rig::{LAST, Proxy, config, site};
 
@@ -60,6 +62,42 @@ fn a_server_must_show_a_certificate_that_is_believed() {
             }
         }
     }
+}
+
+/// The authority of the servers is replaced, and so is that of their checks.
+#[test]
+fn new_authorities_of_servers_are_taken_without_a_restart_and_bad_ones_are_not() {
+    let world = World::new();
+    let (before, after) = (Authority::new("before"), Authority::new("after"));
+    let ca = before.file(world.dir(), "ca.pem");
+    let server = origin::secure(&after.sign(&["127.0.0.1"]));
+    let tls = format!("tls = {{ verify = {ca:?} }}");
+    let check = format!("{tls}\ncheck = {{ {tls}, interval = \"100ms\", rise = 1, fall = 1 }}");
+    let text = site("web", front(&world, 0), "", server, &tls)
+        + &site("checked", front(&world, 1), "", server, &check);
+    let proxy = Proxy::start(&world, &config(&text));
+    let ask = |nth| {
+        let mut stream = TcpStream::connect(front(&world, nth)).expect("it listens");
+        stream.write_all(LAST.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let end = Instant::now() + Duration::from_secs(20);
+    let until = |nth, status: &str| {
+        while !ask(nth).starts_with(&format!("HTTP/1.1 {status} ")) {
+            assert!(Instant::now() < end, "{nth} is never {status}: {}", ask(nth));
+        }
+    };
+    assert!(ask(0).contains("nobody whom `verify` trusts has signed its certificate"));
+    until(1, "503");
+
+    place(&ca, "not PEM\n");
+    proxy.says("new authorities of its servers are not used, the old ones are");
+    after.file(world.dir(), "ca.pem");
+    proxy.says("pool checked: the authorities of its servers have changed and are in use");
+    until(0, "200");
+    until(1, "200");
 }
 
 #[test]

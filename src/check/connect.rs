@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,9 +12,12 @@ use tokio_rustls::TlsConnector;
 use super::Target;
 use super::words::{CONNECTING, SHAKING_HANDS, Stage, UNABLE, trouble};
 use crate::config::{CheckKind, PoolTls, Verify};
+use crate::net::clock;
 use crate::net::files::is_exhaustion;
 use crate::net::tls::files;
+use crate::net::tls::watch::{LOOK, Watch};
 use crate::net::tls_client;
+use crate::vrrp::Time;
 
 /// A connection in clear or not.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -24,7 +28,15 @@ pub(super) type Stream = Box<dyn Duplex>;
 
 /// One connector for all servers that trust the same certificates and speak the same protocol.
 #[derive(Default)]
-pub(super) struct Connectors(Mutex<HashMap<Trust, TlsConnector>>);
+pub(super) struct Connectors(Mutex<HashMap<Trust, Known>>);
+
+/// A connector, and the authorities that it has read.
+struct Known {
+    connector: TlsConnector,
+    authorities: Option<PathBuf>,
+    files: Watch,
+    looked: Time,
+}
 
 /// Whose certificates are trusted, and the protocol that is offered.
 type Trust = (Verify, Option<&'static str>);
@@ -33,18 +45,40 @@ impl Connectors {
     /// The connector for `tls`; files that cannot be read are tried again with the next check.
     fn get(&self, tls: &PoolTls, protocol: Option<&'static str>) -> Result<TlsConnector, String> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let trust = (tls.verify.clone(), protocol);
-        if let Some(connector) = known.get(&trust) {
-            return Ok(connector.clone());
+        let (now, trust) = (clock::now(), (tls.verify.clone(), protocol));
+        if let Some(known) = known.get_mut(&trust) {
+            known.look(now, protocol);
+            return Ok(known.connector.clone());
         }
         let authorities = match &tls.verify {
-            Verify::System => Some(files::system_authorities().map_err(|error| error.to_string())?),
-            Verify::Ca(file) => Some(file.as_path()),
+            Verify::System => {
+                Some(files::system_authorities().map(Path::to_owned).map_err(|error| error.to_string())?)
+            }
+            Verify::Ca(file) => Some(file.clone()),
             Verify::Off => None,
         };
-        let connector = tls_client::connector(authorities, protocol.as_slice())?;
-        known.insert(trust, connector.clone());
+        // Before they are read: a change in between is seen at the first look.
+        let files = Watch::new(authorities.iter().cloned().collect());
+        let connector = tls_client::connector(authorities.as_deref(), protocol.as_slice())?;
+        known.insert(trust, Known { connector: connector.clone(), authorities, files, looked: now });
         Ok(connector)
+    }
+}
+
+impl Known {
+    /// Takes new authorities, now and then; what cannot be used leaves the old ones in place.
+    fn look(&mut self, now: Time, protocol: Option<&'static str>) {
+        if now.since(self.looked).as_duration() < LOOK {
+            return;
+        }
+        self.looked = now;
+        if !self.files.has_changed() {
+            return;
+        }
+        match tls_client::connector(self.authorities.as_deref(), protocol.as_slice()) {
+            Ok(connector) => self.connector = connector,
+            Err(error) => tracing::error!("checks: new authorities are not used, the old ones are: {error}"),
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use super::client;
 use super::desk::{Desk, Effects, Input};
 use super::publish::Publisher;
 use super::scarce::Scarce;
-use super::tls::{self, Store};
+use super::tls::Store;
 use crate::check::{self, Seen};
 use crate::config::Config;
 use crate::net::clock;
+use crate::net::tls::watch::LOOK;
 use crate::proxy::{Proxy, Stats};
 
 /// What the process is made of, once it listens.
@@ -76,7 +77,7 @@ const CHECKS_RUN: &str = "the checks run for as long as the desk";
 
 /// Looks at the files of TLS for as long as the process runs.
 async fn look_after(mut store: Store) {
-    let mut clock = tokio::time::interval(tls::LOOK);
+    let mut clock = tokio::time::interval(LOOK);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         clock.tick().await;

@@ -1,40 +1,38 @@
-//! The certificates and keys of the data plane: read at the start, and again whenever their files change.
+//! The certificates, keys and authorities of the data plane: read at the start, and again whenever their files change.
 //!
 //! They are read first while the process is still root. After that only what its user may read can be read again: a
 //! key that shall be replaced without a restart is readable by the user's group (mode 640). What is read again is
-//! taken whole or not at all, per frontend: a pair that is not right yet leaves the old one in place, and it is looked
-//! at again when its files change again. Handshakes that have begun end with what they began with.
+//! taken whole or not at all, per frontend and per pool: a pair that is not right yet leaves the old one in place, and it
+//! is looked at again when its files change again. Handshakes that have begun end with what they began with.
 //!
-//! Without `tls.ticket_keys` the keys of session tickets are made at the start and outlive every reload.
+//! Without `tls.ticket_keys` the keys of session tickets are made here, outlive every reload, and are renewed.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::{ClientConfig, ServerConfig};
 
-use crate::config::{Config, Frontend, FrontendTls, PoolTls, TlsVersion, Verify};
+use crate::config::{Config, Frontend, FrontendTls, Pool, PoolTls, TlsVersion, Verify};
 use crate::net::clock;
 use crate::net::secret::Circle;
 use crate::net::tls::files;
 use crate::net::tls::server::{self, Terms};
-use crate::net::tls::tickets::Keys;
+use crate::net::tls::tickets::{Keys, Own};
+use crate::net::tls::watch::Watch;
 use crate::net::tls_client;
 use crate::proxy::{Tls, ToServers};
-
-/// How often the files are looked at.
-pub(super) const LOOK: Duration = Duration::from_secs(2);
 
 /// What speaks TLS, and the files it is made of.
 pub(super) struct Store {
     circle: Circle,
     /// Keys for when there is no file of them.
-    own: Keys,
+    own: Own,
     ticket_keys: Option<PathBuf>,
     frontends: Vec<Option<Watched>>,
+    /// The pools whose servers have to be believed.
+    pools: Vec<Trusting>,
 }
 
 /// A frontend and its files.
@@ -42,15 +40,16 @@ struct Watched {
     name: String,
     tls: FrontendTls,
     serving: Arc<ArcSwap<ServerConfig>>,
-    files: Vec<PathBuf>,
-    /// The files as they were when they were last read.
-    read: Vec<Stamp>,
-    /// And as they were at the last look: who replaces two files is given the time between two looks.
-    seen: Vec<Stamp>,
+    files: Watch,
 }
 
-/// What changes when a file does; `None` while there is none.
-type Stamp = Option<(u64, u64, i64, i64)>;
+/// A pool and the file of those who sign for its servers.
+struct Trusting {
+    name: String,
+    authorities: PathBuf,
+    believed: Arc<ArcSwap<ClientConfig>>,
+    files: Watch,
+}
 
 impl Store {
     /// Reads everything, and gives what the data plane is started with.
@@ -60,7 +59,8 @@ impl Store {
     pub(super) fn open(config: &Config) -> io::Result<(Self, Tls)> {
         let circle = Circle::of(&config.proxy.user);
         let ticket_keys = config.tls.ticket_keys.clone();
-        let mut store = Self { circle, own: Keys::random()?, ticket_keys, frontends: Vec::new() };
+        let own = Own::new(clock::now())?;
+        let mut store = Self { circle, own, ticket_keys, frontends: Vec::new(), pools: Vec::new() };
         let mut tls = Tls::default();
         for frontend in &config.frontends {
             let watched = frontend.tls.as_ref().map(|tls| store.watch(frontend, tls)).transpose()?;
@@ -68,14 +68,15 @@ impl Store {
             store.frontends.push(watched);
         }
         for pool in &config.pools {
-            tls.pools.push(pool.tls.as_ref().map(to_servers).transpose()?);
+            let trusting = pool.tls.as_ref().map(|tls| store.trust(pool, tls));
+            tls.pools.push(trusting.transpose()?);
         }
         Ok((store, tls))
     }
 
     /// Whether there is anything to look after.
     pub(super) fn is_needed(&self) -> bool {
-        self.frontends.iter().any(Option::is_some)
+        self.frontends.iter().any(Option::is_some) || !self.pools.is_empty()
     }
 
     /// Says which files this process, as it is now, cannot read again.
@@ -89,19 +90,44 @@ impl Store {
                 );
             }
         }
+        for Trusting { name, authorities, .. } in &self.pools {
+            if let Err(error) = client_config(Some(authorities)) {
+                tracing::warn!(
+                    "pool {name}: new authorities of its servers will need a restart, as the proxy's user cannot \
+                     read them: {error}"
+                );
+            }
+        }
     }
 
-    /// Looks whether files have changed, and takes what is new.
+    /// Looks whether files have changed, and takes what is new. Renews the keys of tickets when they have had their time.
     pub(super) fn look(&mut self) {
-        let mut frontends = std::mem::take(&mut self.frontends);
-        for watched in frontends.iter_mut().flatten() {
-            let now = stamps(&watched.files);
-            let settled = now == watched.seen;
-            watched.seen = now;
-            if !settled || watched.seen == watched.read {
+        if let Err(error) = self.own.renew(clock::now()) {
+            tracing::error!("the key of session tickets is not renewed: {error}");
+        }
+        self.look_at_frontends();
+        for Trusting { name, authorities, believed, files } in &mut self.pools {
+            if !files.has_changed() {
                 continue;
             }
-            watched.read.clone_from(&watched.seen);
+            match client_config(Some(authorities)) {
+                Ok(new) => {
+                    believed.store(new);
+                    tracing::info!("pool {name}: the authorities of its servers have changed and are in use");
+                }
+                Err(error) => tracing::error!(
+                    "pool {name}: new authorities of its servers are not used, the old ones are: {error}"
+                ),
+            }
+        }
+    }
+
+    fn look_at_frontends(&mut self) {
+        let mut frontends = std::mem::take(&mut self.frontends);
+        for watched in frontends.iter_mut().flatten() {
+            if !watched.files.has_changed() {
+                continue;
+            }
             match self.config(&watched.name, &watched.tls) {
                 Ok((new, warnings)) => {
                     warn(&watched.name, &warnings);
@@ -128,18 +154,29 @@ impl Store {
         files.extend(tls.client.iter().map(|client| client.ca.clone()));
         files.extend(self.ticket_keys.clone());
         // Before they are read: a change in between is seen at the first look.
-        let read = stamps(&files);
+        let files = Watch::new(files);
         let (serving, warnings) = self.config(&frontend.name, tls)?;
         warn(&frontend.name, &warnings);
         let serving = Arc::new(ArcSwap::new(serving));
-        Ok(Watched {
-            name: frontend.name.clone(),
-            tls: tls.clone(),
-            serving,
-            files,
-            seen: read.clone(),
-            read,
-        })
+        Ok(Watched { name: frontend.name.clone(), tls: tls.clone(), serving, files })
+    }
+
+    /// How the servers of a pool are spoken to; from now on their authorities are looked after.
+    fn trust(&mut self, pool: &Pool, tls: &PoolTls) -> io::Result<ToServers> {
+        let authorities = match &tls.verify {
+            Verify::System => Some(files::system_authorities()?.to_owned()),
+            Verify::Ca(path) => Some(path.clone()),
+            Verify::Off => None,
+        };
+        // Before they are read: a change in between is seen at the first look.
+        let files = Watch::new(authorities.iter().cloned().collect());
+        let config = Arc::new(ArcSwap::new(client_config(authorities.as_deref())?));
+        if let Some(authorities) = authorities {
+            let (name, believed) = (pool.name.clone(), Arc::clone(&config));
+            self.pools.push(Trusting { name, authorities, believed, files });
+        }
+        let name = tls.server_name.as_deref().map(tls_client::server_name).transpose();
+        Ok(ToServers { config, name: name.map_err(io::Error::other)? })
     }
 
     /// What a frontend is served with, and what is strange about its certificates.
@@ -158,7 +195,7 @@ impl Store {
         };
         let keys = match &self.ticket_keys {
             Some(path) => Keys::read(path, &self.circle)?,
-            None => self.own.clone(),
+            None => self.own.keys().clone(),
         };
         let config = server::config(name, &identities, &terms, &keys)?;
         Ok((config, identities.into_iter().flat_map(|identity| identity.warnings).collect()))
@@ -169,23 +206,8 @@ fn warn(name: &str, warnings: &[String]) {
     warnings.iter().for_each(|warning| tracing::warn!("frontend {name}: {warning}"));
 }
 
-fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
-    files.iter().map(|path| stamp(path)).collect()
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
-}
-
-/// How the servers of a pool are spoken to.
-fn to_servers(tls: &PoolTls) -> io::Result<ToServers> {
-    let authorities = match &tls.verify {
-        Verify::System => Some(files::system_authorities()?),
-        Verify::Ca(path) => Some(path.as_path()),
-        Verify::Off => None,
-    };
+/// A client that believes those whom the authorities in a file sign for, or everyone.
+fn client_config(authorities: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     let connector = tls_client::connector(authorities, &["http/1.1"]).map_err(io::Error::other)?;
-    let name = tls.server_name.as_deref().map(tls_client::server_name).transpose();
-    Ok(ToServers { config: Arc::clone(connector.config()), name: name.map_err(io::Error::other)? })
+    Ok(Arc::clone(connector.config()))
 }

@@ -35,8 +35,8 @@ pub struct Tls {
 /// How the servers of a pool are spoken to.
 #[derive(Clone, Debug)]
 pub struct ToServers {
-    /// Whom to believe.
-    pub config: Arc<ClientConfig>,
+    /// Whom to believe. Each handshake takes what is there at its beginning.
+    pub config: Arc<ArcSwap<ClientConfig>>,
     /// What they must have a certificate for; `None`: their address.
     pub name: Option<ServerName<'static>>,
 }
@@ -117,7 +117,7 @@ pub(super) async fn with_server(
     address: SocketAddr,
 ) -> Result<Stream, Broken> {
     let name = tls.name.clone().unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
-    let mut secured = Secured::client(stream, Arc::clone(&tls.config), name).map_err(Broken::Refused)?;
+    let mut secured = Secured::client(stream, tls.config.load_full(), name).map_err(Broken::Refused)?;
     shake(&mut secured, timer).await?;
     Ok(Stream::Secured(secured))
 }

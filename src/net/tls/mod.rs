@@ -6,6 +6,7 @@
 pub mod files;
 pub mod server;
 pub mod tickets;
+pub mod watch;
 
 use std::sync::{Arc, LazyLock};
 

@@ -11,13 +11,16 @@ use std::fmt;
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac, rand};
 use rustls::server::ProducesTickets;
 
 use crate::net::clock;
 use crate::net::secret::{self, Circle};
+use crate::vrrp::Time;
 
 /// How long a session can be resumed, in seconds: half a day, as others do.
 const LIFETIME: u32 = 12 * 3600;
@@ -29,9 +32,9 @@ const KEY: usize = 48;
 const LONGEST_KEY: usize = 256;
 const LONGEST_FILE: u64 = 64 << 10;
 
-/// The keys: the first seals, all of them open.
+/// The keys: the first seals, all of them open. Clones are the same keys.
 #[derive(Clone)]
-pub struct Keys(Arc<[Key]>);
+pub struct Keys(Arc<ArcSwap<Vec<Arc<Key>>>>);
 
 struct Key {
     name: [u8; NAME],
@@ -40,7 +43,7 @@ struct Key {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} keys", self.0.len())
+        write!(f, "{} keys", self.0.load().len())
     }
 }
 
@@ -50,9 +53,11 @@ impl Keys {
     /// # Errors
     /// The system has no random numbers.
     pub fn random() -> Result<Self> {
-        let mut bytes = [0; KEY];
-        rand::fill(&mut bytes).map_err(|_| Error::other("the system has no random numbers"))?;
-        Ok(Self(Arc::new([Key::new(&bytes).ok_or(ErrorKind::InvalidData)?])))
+        Ok(Self::of(vec![Key::random()?]))
+    }
+
+    fn of(keys: Vec<Key>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(keys.into_iter().map(Arc::new).collect())))
     }
 
     /// The keys of a file: one a line, in hexadecimal, the newest first; `#` begins a comment.
@@ -80,7 +85,7 @@ impl Keys {
             }
             keys.push(key);
         }
-        if keys.is_empty() { Err(format!("there is no key: {help}")) } else { Ok(Self(keys.into())) }
+        if keys.is_empty() { Err(format!("there is no key: {help}")) } else { Ok(Self::of(keys)) }
     }
 
     /// What seals and opens tickets of one frontend; those of other `terms` are not accepted.
@@ -90,7 +95,54 @@ impl Keys {
     }
 }
 
+/// Keys that die with the process. A key that seals for as long as the process lives would open, to whoever learns it
+/// on its last day, all that was said since the first.
+#[derive(Debug)]
+pub struct Own {
+    keys: Keys,
+    /// Since when the first one seals.
+    since: Time,
+}
+
+impl Own {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn new(now: Time) -> Result<Self> {
+        Ok(Self { keys: Keys::random()?, since: now })
+    }
+
+    /// As they are now and will be.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Puts a new one on top when the first has sealed for as long as a session can be resumed; that one goes on opening
+    /// for as long again, until the last of its tickets is worth nothing. Whether it was time.
+    ///
+    /// # Errors
+    /// The system has no random numbers; then nothing changes.
+    pub fn renew(&mut self, now: Time) -> Result<bool> {
+        if now.since(self.since).as_duration() < Duration::from_secs(LIFETIME.into()) {
+            return Ok(false);
+        }
+        let before = self.keys.0.load().first().cloned();
+        let keys = [Arc::new(Key::random()?)].into_iter().chain(before).collect();
+        self.keys.0.store(Arc::new(keys));
+        self.since = now;
+        Ok(true)
+    }
+}
+
 impl Key {
+    fn random() -> Result<Self> {
+        let mut bytes = [0; KEY];
+        rand::fill(&mut bytes).map_err(|_| Error::other("the system has no random numbers"))?;
+        Ok(Self::new(&bytes).ok_or(ErrorKind::InvalidData)?)
+    }
+
     fn new(bytes: &[u8]) -> Option<Self> {
         let (name, secret) =
             bytes.split_first_chunk().filter(|_| (KEY..=LONGEST_KEY).contains(&bytes.len()))?;
@@ -124,7 +176,8 @@ impl fmt::Debug for Tickets {
 
 impl Tickets {
     fn seal(&self, plain: &[u8], now: u64) -> Option<Vec<u8>> {
-        let key = self.keys.0.first()?;
+        let keys = self.keys.0.load();
+        let key = keys.first()?;
         let mut ticket = Vec::with_capacity(NAME + SALT + 8 + plain.len() + AES_256_GCM.tag_len());
         let mut salt = [0; SALT];
         rand::fill(&mut salt).ok()?;
@@ -141,7 +194,8 @@ impl Tickets {
     fn open(&self, ticket: &[u8], now: u64) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_first_chunk::<NAME>()?;
         let (salt, sealed) = rest.split_at_checked(SALT)?;
-        let key = self.keys.0.iter().find(|key| key.name == *name)?;
+        let keys = self.keys.0.load();
+        let key = keys.iter().find(|key| key.name == *name)?;
         let mut sealed = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
         let plain = key.of_ticket(salt)?.open_in_place(nonce, Aad::from(&self.terms), &mut sealed).ok()?;
@@ -173,6 +227,7 @@ impl ProducesTickets for Tickets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vrrp::Span;
 
     fn keys(text: &str) -> Keys {
         Keys::parse(text).expect("keys")
@@ -211,6 +266,25 @@ mod tests {
             bent[at] ^= 1;
             assert_eq!(tickets.open(&bent, 1_000), None);
         }
+    }
+
+    #[test]
+    fn a_key_of_ones_own_seals_for_half_a_day_and_opens_for_another() {
+        let half_a_day = Span::from_millis(u64::from(LIFETIME) * 1000);
+        let begun = Time::from_micros(5);
+        let mut own = Own::new(begun).expect("random");
+        let tickets = tickets(own.keys(), b"web");
+        let first = tickets.seal(b"session", 1_000).expect("sealed");
+        assert!(!own.renew(begun + (half_a_day - Span::from_micros(1))).expect("random"));
+        assert_eq!(tickets.seal(b"session", 1_000).expect("sealed")[..NAME], first[..NAME]);
+        assert!(own.renew(begun + half_a_day).expect("random"));
+        // Whoever had the keys has the new one, and the old one still opens.
+        let second = tickets.seal(b"session", 1_000).expect("sealed");
+        assert_ne!(second[..NAME], first[..NAME]);
+        assert!(tickets.open(&first, 1_000).is_some() && tickets.open(&second, 1_000).is_some());
+        assert!(!own.renew(begun + half_a_day).expect("random"));
+        assert!(own.renew(begun + half_a_day + half_a_day).expect("random"));
+        assert!(tickets.open(&first, 1_000).is_none() && tickets.open(&second, 1_000).is_some());
     }
 
     #[test]
