@@ -21,6 +21,8 @@ pub enum Malformed {
     HeaderName,
     /// A header's value has a control character.
     HeaderValue,
+    /// White space before or behind a header's value, where there is no line that it could belong to: in HTTP/2.
+    PaddedValue,
     /// The first line is not `method SP target SP version`.
     RequestLine,
     /// The first line is not `version SP status SP reason`.
@@ -87,6 +89,7 @@ impl Malformed {
             | Self::SpaceBeforeColon
             | Self::HeaderName
             | Self::HeaderValue
+            | Self::PaddedValue
             | Self::RequestLine
             | Self::StatusLine
             | Self::Status
@@ -121,6 +124,7 @@ impl fmt::Display for Malformed {
             Self::SpaceBeforeColon => "white space before a header's colon",
             Self::HeaderName => "a header's name is malformed",
             Self::HeaderValue => "a header's value has a control character",
+            Self::PaddedValue => "white space around a header's value",
             Self::RequestLine => "the request line is malformed",
             Self::StatusLine => "the status line is malformed",
             Self::Status => "the status is not in 100..599",

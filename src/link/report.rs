@@ -24,12 +24,13 @@ pub struct FrontendReport {
     pub name: String,
     /// Requests answered since the proxy was started, whatever the status.
     pub requests: u64,
-    /// Requests that the proxy itself answered with an error (400, 408, 413, 429, 431, 502, 503, 504).
+    /// Requests that the proxy itself answered with an error (400, 408, 413, 429, 431, 502, 503, 504), or whose response it
+    /// had to break off.
     pub errors: u64,
     /// Those of them that are the client's fault: a malformed request, one that does not come in time, or one too many.
     #[serde(default)]
     pub client_errors: u64,
-    /// Those that are a server's: none that is healthy or free, no answer, a malformed one.
+    /// Those that are a server's: none that is healthy or free, no answer, a malformed one, half of one.
     #[serde(default)]
     pub server_errors: u64,
     /// Those that are the proxy's: a limit of its own, or something that it ran out of.
@@ -38,7 +39,7 @@ pub struct FrontendReport {
     /// Handshakes of TLS that came to nothing. They are no requests, unless a client that speaks plain was told so.
     #[serde(default)]
     pub handshakes_failed: u64,
-    /// Requests whose client left before they were answered: while they waited, or by HTTP/2 at any time. Nobody's error.
+    /// Requests whose client left before they were answered to the end, or stopped reading. Nobody's error.
     #[serde(default)]
     pub left: u64,
     /// What was refused because its source had enough. A connection counts as one request.

@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::blame::Blame;
 use super::buffer::Buffers;
 use super::choose::Dice;
 use super::deadline::{Deadlines, TICK, Ticks, Timer};
@@ -41,8 +42,6 @@ use crate::pool::{Seat, ServerId, Snapshot};
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
 /// Connections that are accepted before those inside get a turn.
 pub(super) const BATCH: usize = 64;
-/// Lines of one core about refused requests in a second; the rest is counted.
-const LOG_LINES: u32 = 20;
 
 /// What all cores share, and how they are told to stop.
 #[derive(Debug, Default)]
@@ -67,6 +66,8 @@ pub(super) struct Parts {
     pub(super) news: Arc<Notify>,
     pub(super) pools: Arc<ArcSwap<Snapshot>>,
     pub(super) limits: Limits,
+    /// Of the frontends.
+    pub(super) names: Arc<[String]>,
     pub(super) counters: Arc<Counters>,
     pub(super) listeners: Vec<(Door, TcpListener)>,
     /// By pool.
@@ -109,8 +110,8 @@ pub(super) struct Core {
     doors: Cell<usize>,
     /// Tells the doors to close.
     closing: Notify,
-    /// Lines logged in this second.
-    logged: Cell<u32>,
+    /// What is said of whatever goes wrong.
+    pub(super) blame: Blame,
 }
 
 /// Runs a core until it is told to stop or has drained. Says on `ready` once whether its listeners are open.
@@ -139,7 +140,7 @@ pub(super) fn run(parts: Parts, ready: Sender<io::Result<()>>) {
 
 impl Core {
     fn open(parts: Parts) -> io::Result<Rc<Self>> {
-        let Parts { shared, news, pools, limits, counters, listeners, to_servers } = parts;
+        let Parts { shared, news, pools, limits, names, counters, listeners, to_servers } = parts;
         let core = Rc::new(Self {
             patience: Patience {
                 head: Ticks::new(limits.head_timeout),
@@ -165,7 +166,7 @@ impl Core {
             sessions: Cell::new(0),
             doors: Cell::new(listeners.len()),
             closing: Notify::new(),
-            logged: Cell::new(0),
+            blame: Blame::new(names),
         });
         for (door, listener) in listeners {
             let listener = Listener::new(listener)?;
@@ -202,7 +203,7 @@ impl Core {
         let full = others >= self.limits.connections;
         // Those turned away linger for a moment; when they are as many as the limit, nobody gets an answer.
         if others >= self.limits.connections.saturating_mul(2) {
-            return;
+            return self.refused(peer, door.frontend, &Problem::Full);
         }
         let (stream, visitor, door) = (Stream::accepted(tcp), Visitor::new(peer), Rc::clone(door));
         // Who is turned away need not say who it is.
@@ -308,8 +309,8 @@ impl Core {
             self.deadlines.sweep(now, last_call.is_some_and(|at| now >= at));
             if now.is_multiple_of(10) {
                 self.upstreams.sweep(now.saturating_sub(self.patience.idle.count()));
-                self.logged.set(0);
             }
+            self.blame.turn(now);
             if self.doors.get() == 0 && self.sessions.get() == 0 {
                 return;
             }
@@ -359,44 +360,9 @@ impl Core {
         fresh.map_or(0, |fresh| self.deadlines.now().saturating_sub(Ticks::new(fresh).count()))
     }
 
-    /// Counts and logs a request that the proxy refuses itself, by the same fault in both, or whose client left.
-    pub(super) fn refused(&self, peer: SocketAddr, frontend: usize, problem: &Problem) {
-        let culprit = problem.culprit();
-        let counter = &self.counters.frontends[frontend];
-        if matches!(problem, Problem::Left) {
-            counter.left();
-        } else {
-            counter.refused(culprit);
-        }
-        if self.may_log() {
-            tracing::debug!(client = %peer, status = problem.status(), ?culprit, "refused: {problem}");
-        }
-    }
-
     /// How the servers of a pool are spoken to in TLS.
     pub(super) fn to_servers(&self, pool: usize) -> Option<&ToServers> {
         self.to_servers.get(pool)?.as_ref()
-    }
-
-    /// Logs a client whose handshake came to nothing.
-    pub(super) fn log_handshake(&self, peer: SocketAddr, door: &Door, why: &dyn std::fmt::Display) {
-        if self.may_log() {
-            tracing::debug!(client = %peer, address = door.host, "no TLS with the client: {why}");
-        }
-    }
-
-    /// Logs a server that is passed over.
-    pub(super) fn log_retry(&self, problem: &Problem) {
-        if self.may_log() {
-            tracing::debug!("next server: {problem}");
-        }
-    }
-
-    /// Whether this second has a line left.
-    pub(super) fn may_log(&self) -> bool {
-        let lines = self.logged.get();
-        self.logged.set(lines.saturating_add(1));
-        lines < LOG_LINES
     }
 }
 

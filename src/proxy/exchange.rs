@@ -36,8 +36,10 @@ pub(super) enum Ended {
     },
     /// The server has switched to another protocol, and the client knows; what the server has said in it already.
     Switched(Buffer),
-    /// It was not.
+    /// It was not, and the client can still be answered.
     Failed(Failure),
+    /// It was not, and the client has a part of it: all that is left is to close.
+    Broke(Failure),
 }
 
 /// Why a response was not passed on to its end.
@@ -47,20 +49,24 @@ pub(super) enum Failure {
     Silent,
     /// The server closed in the middle of a head.
     CutShort,
-    /// The server's response is malformed; nothing of it was passed on.
+    /// The server closed in the middle of a body.
+    BrokenOff,
+    /// The server's response is malformed.
     BadResponse(Malformed),
     /// The server did not respond, or did not read the request, in time.
     Slow,
+    /// The server did not go on in time.
+    Stalled,
     /// The client's body is malformed.
     BadBody(Malformed),
     /// The client's body is too large.
     TooLarge,
     /// The client's body did not come in time.
     SlowBody,
-    /// The server broke off a response that the client has a part of: all that is left is to close.
-    ServerBroke,
-    /// The client is gone, or stopped reading.
+    /// The client is gone.
     ClientGone,
+    /// The client stopped reading.
+    Unread,
 }
 
 /// The client's side of an exchange.
@@ -142,12 +148,12 @@ impl<'x> Exchange<'x> {
         if self.upload == Upload::Going
             && let Some(failure) = self.upload(cx)
         {
-            return Poll::Ready(Ended::Failed(failure));
+            return self.failed(failure);
         }
         if let Poll::Ready(ended) = self.poll_answer(cx) {
             return Poll::Ready(ended);
         }
-        if self.client.timer.expired() { Poll::Ready(Ended::Failed(self.expired())) } else { Poll::Pending }
+        if self.client.timer.expired() { self.failed(self.expired()) } else { Poll::Pending }
     }
 
     /// Gives the memory back.
@@ -166,7 +172,6 @@ impl<'x> Exchange<'x> {
             Poll::Ready(Ok(())) => self.upload = Upload::Done,
             Poll::Ready(Err(Broken::Sink)) => self.upload = Upload::Refused,
             Poll::Ready(Err(Broken::Source)) => return Some(Failure::ClientGone),
-            Poll::Ready(Err(_)) if !self.is_answerable() => return Some(Failure::ClientGone),
             Poll::Ready(Err(Broken::Malformed(malformed))) => return Some(Failure::BadBody(malformed)),
             Poll::Ready(Err(Broken::TooLarge)) => return Some(Failure::TooLarge),
         }
@@ -185,7 +190,7 @@ impl<'x> Exchange<'x> {
                         match self.head() {
                             Ok(true) => continue,
                             Ok(false) => {}
-                            Err(malformed) => return failed(Failure::BadResponse(malformed)),
+                            Err(malformed) => return self.failed(Failure::BadResponse(malformed)),
                         }
                     }
                     let Self { answer, server, core, .. } = self;
@@ -193,14 +198,14 @@ impl<'x> Exchange<'x> {
                     let read = ready!(answer.poll_fill_some(cx, server.stream, &core.buffers, most));
                     if !read.is_ok_and(|count| count > 0) {
                         let silent = self.answer.is_empty() && !interim;
-                        return failed(if silent { Failure::Silent } else { Failure::CutShort });
+                        return self.failed(if silent { Failure::Silent } else { Failure::CutShort });
                     }
                 }
                 Phase::Interim | Phase::Switch => {
                     let mut nothing = Buffer::default();
                     let flushed = self.download.poll_flush(cx, &mut nothing, self.client.stream, means);
                     if ready!(flushed).is_err() {
-                        return failed(Failure::ClientGone);
+                        return self.failed(Failure::ClientGone);
                     }
                     if matches!(self.phase, Phase::Switch) {
                         return Poll::Ready(Ended::Switched(std::mem::take(&mut self.answer)));
@@ -214,14 +219,17 @@ impl<'x> Exchange<'x> {
                 Phase::Body { reusable, persistent } => {
                     let Self { answer, server, client, download, .. } = self;
                     let passed = ready!(download.poll(cx, answer, server.stream, client.stream, means));
-                    return Poll::Ready(match passed {
+                    return match passed {
                         // Bytes behind the response belong to no request of ours.
-                        Ok(()) => Ended::Passed { reusable: reusable && self.answer.is_empty(), persistent },
-                        Err(Broken::Sink) => Ended::Failed(Failure::ClientGone),
-                        Err(Broken::Source | Broken::Malformed(_) | Broken::TooLarge) => {
-                            Ended::Failed(Failure::ServerBroke)
+                        Ok(()) => {
+                            let reusable = reusable && self.answer.is_empty();
+                            Poll::Ready(Ended::Passed { reusable, persistent })
                         }
-                    });
+                        Err(Broken::Sink) => self.failed(Failure::ClientGone),
+                        Err(Broken::Malformed(malformed)) => self.failed(Failure::BadResponse(malformed)),
+                        // No response has a limit.
+                        Err(Broken::Source | Broken::TooLarge) => self.failed(Failure::BrokenOff),
+                    };
                 }
             }
         }
@@ -292,14 +300,14 @@ impl<'x> Exchange<'x> {
         match (self.phase, self.upload) {
             (Phase::Head { .. }, Upload::Going) if !self.asked.upload.is_blocked() => Failure::SlowBody,
             (Phase::Head { .. }, _) => Failure::Slow,
-            (Phase::Body { .. }, _) if !self.download.is_blocked() => Failure::ServerBroke,
-            (Phase::Interim | Phase::Switch | Phase::Body { .. }, _) => Failure::ClientGone,
+            (Phase::Body { .. }, _) if !self.download.is_blocked() => Failure::Stalled,
+            (Phase::Interim | Phase::Switch | Phase::Body { .. }, _) => Failure::Unread,
         }
     }
-}
 
-fn failed(failure: Failure) -> Poll<Ended> {
-    Poll::Ready(Ended::Failed(failure))
+    fn failed(&self, failure: Failure) -> Poll<Ended> {
+        Poll::Ready(if self.is_answerable() { Ended::Failed(failure) } else { Ended::Broke(failure) })
+    }
 }
 
 fn means<'a>(core: &'a Core, timer: &'a Timer) -> Means<'a> {

@@ -60,7 +60,10 @@ pub(super) async fn serve(
             let mut session = Session::new(guest, stream, visitor, door);
             Box::pin(session.refuse(&Problem::PlainHttp)).await;
         }
-        (Welcome::Plain(stream), Mode::Tcp) => stream.abort(),
+        (Welcome::Plain(stream), Mode::Tcp) => {
+            core.log_handshake(visitor.peer, &door, false, &"it does not speak TLS");
+            stream.abort();
+        }
         (Welcome::Gone, _) => {}
     }
 }
@@ -87,7 +90,8 @@ async fn with_client(
     let mut secured = match Secured::server(stream, tls.load_full()) {
         Ok(secured) => secured,
         Err(error) => {
-            core.log_handshake(peer, door, &error);
+            core.counters.frontends[door.frontend].handshake_failed();
+            core.log_trouble(door, "no TLS with clients", &error);
             return Welcome::Gone;
         }
     };
@@ -99,12 +103,12 @@ async fn with_client(
     match broken {
         Broken::NotTls => return Welcome::Plain(secured.into_plain()),
         Broken::Refused(error) => {
-            core.log_handshake(peer, door, &error);
+            core.log_handshake(peer, door, false, &error);
             // The client is told why by what was just written; a reset would take that away from it.
             let mut plain = secured.into_plain();
             let _ = poll_fn(|cx| Poll::Ready(plain.poll_shutdown(cx))).await;
         }
-        Broken::Gone(error) => core.log_handshake(peer, door, &error),
+        Broken::Gone(error) => core.log_handshake(peer, door, true, &error),
     }
     Welcome::Gone
 }

@@ -43,9 +43,7 @@ impl Core {
 
     /// Says that a client could not be accepted, and waits a little when it was our fault.
     pub(super) async fn accept_failed(&self, door: &Door, error: &io::Error) {
-        if self.may_log() {
-            tracing::debug!(address = door.host, %error, "accept failed");
-        }
+        self.log_trouble(door, "a client could not be accepted", error);
         // Files become free when clients leave. Otherwise that client gave up, and the next may not have.
         if is_exhaustion(error) {
             tokio::time::sleep(TICK / 10).await;
@@ -53,10 +51,8 @@ impl Core {
     }
 
     fn note(&self, door: &Door, done: io::Result<()>) {
-        if let Err(error) = done
-            && self.may_log()
-        {
-            tracing::debug!(address = door.host, %error, "clients may be lost at the door");
+        if let Err(error) = done {
+            self.log_trouble(door, "clients may be lost at the door", &error);
         }
     }
 }

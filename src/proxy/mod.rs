@@ -11,6 +11,7 @@
 //!
 //! This room must never decide which server is healthy or which address is ours.
 
+mod blame;
 mod buffer;
 mod bulk;
 mod choose;
@@ -111,6 +112,7 @@ pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Pr
 pub fn start_with(settings: Settings, pools: Arc<ArcSwap<Snapshot>>, tls: &Tls) -> io::Result<Proxy> {
     allow_files(&settings);
     let (mut proxy, listeners) = open(&settings, tls)?;
+    let names: Arc<[String]> = settings.frontends.iter().map(|frontend| frontend.name.clone()).collect();
     let (ready, opened) = mpsc::channel();
     for (at, listeners) in listeners.into_iter().enumerate() {
         let (alive, ended) = mpsc::channel();
@@ -121,6 +123,7 @@ pub fn start_with(settings: Settings, pools: Arc<ArcSwap<Snapshot>>, tls: &Tls) 
             news: Arc::clone(&news),
             pools: Arc::clone(&pools),
             limits: settings.limits.clone(),
+            names: Arc::clone(&names),
             counters: Arc::clone(&counters),
             listeners,
             to_servers: tls.pools.clone(),

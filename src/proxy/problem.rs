@@ -44,8 +44,16 @@ pub(super) enum Problem {
     QueueFull,
     /// No server had a free place in time.
     QueueTimeout,
+    /// What the client says by frames is not HTTP/2, or an attempt to use us up. It is told by GOAWAY.
+    Frames(h2::Error),
+    /// The client takes back more requests than people do. It is told by GOAWAY.
+    TakenBack,
     /// The client left while its request waited. Nobody is answered; the status is for the log, as Nginx has it.
     Left,
+    /// The client left before it had the whole response, or before the server had the whole request.
+    LeftMidway,
+    /// The client does not read its response.
+    Unread,
     /// We ran out of files, ports or memory.
     Exhausted(io::Error),
     /// No server could be connected to; this is the last one's reason.
@@ -56,6 +64,10 @@ pub(super) enum Problem {
     Unsecured { server: String, why: String },
     /// The server closed without a response.
     Unanswered { server: String },
+    /// The server closed in the middle of a response that the client has a part of.
+    BrokenOff { server: String },
+    /// The server stopped in the middle of one.
+    Stalled { server: String },
     /// The server's response is malformed.
     BadResponse { server: String, malformed: Malformed },
     /// The server did not respond, or did not read the request, in time.
@@ -79,18 +91,24 @@ impl Problem {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Malformed(malformed) => malformed.status(),
-            Self::PlainHttp | Self::Header(_) | Self::HeaderCutShort => 400,
+            Self::PlainHttp | Self::Header(_) | Self::HeaderCutShort | Self::Frames(_) => 400,
             Self::HeadTimeout | Self::BodyTimeout | Self::HeaderTimeout => 408,
             Self::BodyTooLarge => 413,
-            Self::Enough { .. } => 429,
-            Self::Left => 499,
+            Self::Enough { .. } | Self::TakenBack => 429,
+            Self::Left | Self::LeftMidway | Self::Unread => 499,
             Self::NoServer | Self::Full | Self::QueueFull | Self::QueueTimeout | Self::Exhausted(_) => 503,
             Self::Unreachable { .. }
             | Self::Unsecured { .. }
             | Self::Unanswered { .. }
+            | Self::BrokenOff { .. }
             | Self::BadResponse { .. } => 502,
-            Self::ConnectTimeout { .. } | Self::ResponseTimeout { .. } => 504,
+            Self::ConnectTimeout { .. } | Self::ResponseTimeout { .. } | Self::Stalled { .. } => 504,
         }
+    }
+
+    /// Whether the client went away by itself: then nobody is answered, and nothing is anyone's fault.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self, Self::Left | Self::LeftMidway | Self::Unread)
     }
 
     /// Whose fault it is.
@@ -104,7 +122,11 @@ impl Problem {
             | Self::HeaderCutShort
             | Self::BodyTimeout
             | Self::BodyTooLarge
+            | Self::Frames(_)
+            | Self::TakenBack
             | Self::Left
+            | Self::LeftMidway
+            | Self::Unread
             | Self::Enough { .. } => Culprit::Client,
             Self::Full | Self::Exhausted(_) => Culprit::Us,
             Self::NoServer
@@ -114,6 +136,8 @@ impl Problem {
             | Self::ConnectTimeout { .. }
             | Self::Unsecured { .. }
             | Self::Unanswered { .. }
+            | Self::BrokenOff { .. }
+            | Self::Stalled { .. }
             | Self::BadResponse { .. }
             | Self::ResponseTimeout { .. } => Culprit::Server,
         }
@@ -193,7 +217,11 @@ impl fmt::Display for Problem {
             Self::Enough { over: Over::RequestRate, .. } => {
                 f.write_str("requests from your address come too fast")
             }
+            Self::Frames(error) => write!(f, "no HTTP/2: {error}"),
+            Self::TakenBack => f.write_str("requests are taken back too fast"),
             Self::Left => f.write_str("the client left before a server had its request"),
+            Self::LeftMidway => f.write_str("the client left in the middle of its request or response"),
+            Self::Unread => f.write_str("the client did not read its response in time"),
             Self::NoServer => f.write_str("no healthy server"),
             Self::Full => f.write_str("too many connections"),
             Self::QueueFull => f.write_str("every server is busy, and enough requests wait"),
@@ -205,6 +233,10 @@ impl fmt::Display for Problem {
             Self::ConnectTimeout { server } => write!(f, "{server} did not accept the connection in time"),
             Self::Unsecured { server, why } => write!(f, "no TLS with {server}: {why}"),
             Self::Unanswered { server } => write!(f, "{server} closed the connection without a response"),
+            Self::BrokenOff { server } => {
+                write!(f, "{server} closed the connection in the middle of its response")
+            }
+            Self::Stalled { server } => write!(f, "{server} stopped in the middle of its response"),
             Self::BadResponse { server, malformed } => {
                 write!(f, "malformed response from {server}: {malformed}")
             }

@@ -11,7 +11,7 @@ pub struct Count {
     /// A server: requests it answered. A frontend: requests that were answered, whatever the status.
     pub requests: u64,
     /// A server: requests it did not answer, or not to the end: connect failure, malformed or no answer. A frontend:
-    /// requests that the proxy itself answered with an error.
+    /// requests that the proxy itself answered with an error, or whose response it had to break off.
     pub errors: u64,
     /// Of a frontend's errors those that are the client's fault,
     pub by_client: u64,
@@ -48,7 +48,7 @@ pub struct Stats {
     pub handshakes_failed: Vec<u64>,
     /// Refused because of their source, by frontend.
     pub over_limits: Vec<OverLimits>,
-    /// Requests whose client left before they were answered, and before a server had them or by HTTP/2, by frontend.
+    /// Requests whose client left before they were answered to the end, or stopped reading, by frontend.
     pub left: Vec<u64>,
     /// Client connections open now.
     pub connections: u64,
@@ -167,6 +167,11 @@ impl Counter {
     /// A request that the proxy itself answers with an error, and whose fault that is.
     pub(super) fn refused(&self, culprit: Culprit) {
         self.request();
+        self.broke_off(culprit);
+    }
+
+    /// A request that was counted as answered before its response broke off, and whose fault that is.
+    pub(super) fn broke_off(&self, culprit: Culprit) {
         self.error();
         bump(match culprit {
             Culprit::Client => &self.by_client,

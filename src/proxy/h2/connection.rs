@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -18,6 +19,7 @@ use super::wire::Wire;
 use crate::proxy::core::{Core, Guest};
 use crate::proxy::deadline::{Ticks, Timer};
 use crate::proxy::door::Door;
+use crate::proxy::problem::Problem;
 use crate::proxy::session::Session;
 use crate::proxy::stream::Stream;
 use crate::proxy::visitor::Visitor;
@@ -45,14 +47,19 @@ pub(in crate::proxy) async fn serve(
     let shaken = poll_fn(|cx| {
         life.timer.wakes(cx.waker());
         match shaking.as_mut().poll(cx) {
-            Poll::Ready(shaken) => Poll::Ready(shaken.ok()),
+            Poll::Ready(shaken) => Poll::Ready(Some(shaken)),
             Poll::Pending if life.timer.expired() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     });
-    if let Some(connection) = shaken.await {
-        let mut client = Client { connection, life, leaving: false, visitor, address, door, under };
-        poll_fn(|cx| client.poll(cx)).await;
+    match shaken.await {
+        Some(Ok(connection)) => {
+            let mut client = Client { connection, life, leaving: false, visitor, address, door, under };
+            poll_fn(|cx| client.poll(cx)).await;
+        }
+        Some(Err(error)) => core.broken_frames(visitor.peer, door.frontend, error),
+        None if core.is_draining() => {}
+        None => core.refused(visitor.peer, door.frontend, &Problem::HeadTimeout),
     }
     drop(guest);
 }
@@ -116,7 +123,11 @@ impl Client {
                     self.begin(request, respond);
                     continue;
                 }
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(error))) => {
+                    self.life.core.broken_frames(self.visitor.peer, self.door.frontend, error);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
             if self.leaving {
@@ -124,6 +135,7 @@ impl Client {
                 return if over { Poll::Ready(()) } else { Poll::Pending };
             }
             if self.life.calm.borrow().is_lost() {
+                self.life.core.refused(self.visitor.peer, self.door.frontend, &Problem::TakenBack);
                 self.leave();
                 self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
             } else if self.life.core.is_draining() || self.is_idle() || self.life.timer.is_retired() {
@@ -156,13 +168,12 @@ impl Client {
                 let session =
                     Session::of_stream(Rc::clone(core), stream, self.visitor.clone(), address, door);
                 self.life.begin();
-                tokio::task::spawn_local(run(Rc::clone(&self.life), lane, session, self.door.frontend));
+                let who = (self.visitor.peer, self.door.frontend);
+                tokio::task::spawn_local(run(Rc::clone(&self.life), lane, session, who));
             }
-            Err((mut respond, reason)) => {
-                let counter = &core.counters.frontends[self.door.frontend];
-                counter.request();
-                counter.error();
-                respond.send_reset(reason);
+            Err((mut respond, malformed)) => {
+                core.refused(self.visitor.peer, self.door.frontend, &Problem::from(malformed));
+                respond.send_reset(Reason::PROTOCOL_ERROR);
             }
         }
     }
@@ -171,14 +182,23 @@ impl Client {
 /// Serves one stream for as long as the client wants it.
 /// What it does is on its own: a large task is copied several times before it runs.
 #[expect(clippy::manual_async_fn, reason = "the future of an async function has each of these twice")]
-fn run(life: Rc<Life>, lane: Lane, mut session: Session, frontend: usize) -> impl Future<Output = ()> {
+fn run(
+    life: Rc<Life>,
+    lane: Lane,
+    mut session: Session,
+    (peer, frontend): (SocketAddr, usize),
+) -> impl Future<Output = ()> {
     async move {
         let mut serving = Box::pin(session.once());
-        poll_fn(|cx| if serving.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { lane.poll_gone(cx) })
-            .await;
+        let gone = poll_fn(|cx| match serving.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending => lane.poll_gone(cx).map(|()| true),
+        });
+        let gone = gone.await;
         let outcome = lane.outcome();
-        if outcome == Outcome::TakenBack && !lane.is_answered() {
-            life.core.counters.frontends[frontend].left();
+        // Whoever was served to an end has counted what that was.
+        if gone && outcome == Outcome::TakenBack {
+            life.core.refused(peer, frontend, &Problem::LeftMidway);
         }
         life.core.buffers.recycle(lane.take_text());
         life.end(outcome);

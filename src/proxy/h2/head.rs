@@ -7,7 +7,7 @@
 use ::http::header::{CONTENT_LENGTH, COOKIE, HOST, TE};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 
 use crate::http::{MAX_LINES, Malformed, Response};
 
@@ -27,7 +27,7 @@ pub(super) fn request(
     request: &Request<RecvStream>,
     ends: bool,
     out: &mut Vec<u8>,
-) -> Result<Framing, Reason> {
+) -> Result<Framing, Malformed> {
     let (method, fields) = (request.method(), request.headers());
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
@@ -38,14 +38,14 @@ pub(super) fn request(
     if let Some(authority) = authority {
         // A client that says two hosts says them to two readers (RFC 9113 §8.3.1).
         if fields.get_all(HOST).iter().any(|host| !host.as_bytes().eq_ignore_ascii_case(authority)) {
-            return Err(Reason::PROTOCOL_ERROR);
+            return Err(Malformed::HostTwice);
         }
         line(b"host", authority, out);
     }
     for (name, value) in fields {
         let value = value.as_bytes();
         if value.trim_ascii().len() < value.len() {
-            return Err(Reason::PROTOCOL_ERROR);
+            return Err(Malformed::PaddedValue);
         }
         if !(*name == HOST && authority.is_some() || *name == COOKIE || *name == TE) {
             line(name.as_str().as_bytes(), value, out);

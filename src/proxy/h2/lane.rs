@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use ::http::{HeaderMap, Request};
 use bytes::{Buf as _, Bytes};
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{RecvStream, SendStream};
 use tokio::io::ReadBuf;
 
 use super::head::{self, Follows, Framing};
@@ -93,11 +93,11 @@ impl Lane {
         respond: SendResponse<Bytes>,
         under: Under,
         mut text: Vec<u8>,
-    ) -> Result<Self, (SendResponse<Bytes>, Reason)> {
+    ) -> Result<Self, (SendResponse<Bytes>, Malformed)> {
         let ends = request.body().is_end_stream();
         let framing = match head::request(&request, ends, &mut text) {
             Ok(framing) => framing,
-            Err(reason) => return Err((respond, reason)),
+            Err(malformed) => return Err((respond, malformed)),
         };
         let is_head = request.method() == ::http::Method::HEAD;
         let (data, body) = (Bytes::new(), request.into_body());
@@ -141,11 +141,6 @@ impl Lane {
     /// Waits until the client does not want an answer any more.
     pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.borrow_mut().down.poll_gone(cx)
-    }
-
-    /// Whether a response has begun, interim ones apart.
-    pub(super) fn is_answered(&self) -> bool {
-        !matches!(self.0.borrow().down.expects, Expects::Head)
     }
 
     /// The memory of its request, when nobody reads it any more.

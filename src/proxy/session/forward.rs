@@ -60,7 +60,7 @@ impl Session {
                 }
             }
         }
-        if matches!(problem, Problem::Left) {
+        if problem.is_left() {
             self.core.refused(self.visitor.peer, self.door.frontend, &problem);
             return Next::Abort;
         }
@@ -110,12 +110,12 @@ impl Session {
                 }
                 // The server closed an idle connection just when we used it: no fault of anyone.
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
-                Ended::Failed(Failure::ServerBroke) => {
-                    self.core.counters.servers[id.0].error();
-                    // The end of the connection would be the end of the body for an old client.
-                    return Ok(if asked.version == Version::Http10 { Next::Abort } else { Next::Close });
+                Ended::Failed(failure) => {
+                    let again = matches!(failure, Failure::Silent) && repeatable;
+                    let retry = if again { Retry::NextServer } else { Retry::No };
+                    return Err((self.problem(failure, id, asked), retry));
                 }
-                Ended::Failed(failure) => return self.failed(failure, id, asked, repeatable),
+                Ended::Broke(failure) => return Ok(self.broke_off(failure, id, asked)),
             }
         }
     }
@@ -171,32 +171,33 @@ impl Session {
         }
     }
 
-    /// What an exchange that did not pass a whole response means for the request.
-    fn failed(
-        &self,
-        failure: Failure,
-        id: ServerId,
-        asked: &Asked,
-        repeatable: bool,
-    ) -> Result<Next, (Problem, Retry)> {
+    /// Leaves a client that has a part of a response and will not get the rest.
+    fn broke_off(&self, failure: Failure, id: ServerId, asked: &Asked) -> Next {
+        let problem = self.problem(failure, id, asked);
+        self.core.broke_off(self.visitor.peer, self.door.frontend, &problem);
+        // The end of the connection would be the end of the body for an old client. And what a client does not read
+        // would stay with the kernel for as long as the client likes.
+        let is_told = asked.version == Version::Http11 && problem.culprit() == Culprit::Server;
+        if is_told { Next::Close } else { Next::Abort }
+    }
+
+    /// Why an exchange did not pass a whole response. What is the server's fault is counted for it.
+    fn problem(&self, failure: Failure, id: ServerId, asked: &Asked) -> Problem {
         let server = || {
             self.core.counters.servers[id.0].error();
             self.core.name(asked.choice.pool, id)
         };
-        let problem = match failure {
-            Failure::Silent if repeatable => {
-                return Err((Problem::Unanswered { server: server() }, Retry::NextServer));
-            }
+        match failure {
             Failure::Silent | Failure::CutShort => Problem::Unanswered { server: server() },
+            Failure::BrokenOff => Problem::BrokenOff { server: server() },
             Failure::BadResponse(malformed) => Problem::BadResponse { server: server(), malformed },
             Failure::Slow => Problem::ResponseTimeout { server: server() },
+            Failure::Stalled => Problem::Stalled { server: server() },
             Failure::BadBody(malformed) => Problem::Malformed(malformed),
             Failure::TooLarge => Problem::BodyTooLarge,
             Failure::SlowBody => Problem::BodyTimeout,
-            Failure::ServerBroke => return Ok(Next::Close),
-            // What a client does not read would stay with the kernel for as long as the client likes.
-            Failure::ClientGone => return Ok(Next::Abort),
-        };
-        Err((problem, Retry::No))
+            Failure::ClientGone => Problem::LeftMidway,
+            Failure::Unread => Problem::Unread,
+        }
     }
 }
