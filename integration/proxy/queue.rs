@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use vipd::config::{Frontend, Mode};
-use vipd::pool::{Load, Queue, Rotation, Rule, Server, ServerId, Snapshot, Turn};
+use vipd::pool::{Load, Queue, Rotation, Rule, Server, ServerId, Snapshot, Token, Turn};
 
 use crate::rig::*;
 
@@ -170,4 +170,53 @@ fn a_tcp_client_waits_until_another_has_left() {
     assert_eq!(front.rig.client().rest(), "", "the queue is full: a reset");
     drop(first);
     assert_eq!(second.bytes(1), b"1");
+}
+
+/// A client that asks for `path` and holds the server of that name.
+fn faithful(rig: &Rig, server: &str, path: &str) -> Wire {
+    let token = Token::of("", server).text();
+    let token = String::from_utf8_lossy(&token);
+    let mut client = rig.client();
+    client.say(&format!("GET {path} HTTP/1.1\r\nHost: h\r\nCookie: VIPD={token}\r\n\r\n"));
+    client
+}
+
+#[test]
+fn a_client_whose_server_leaves_waits_for_another_one_and_keeps_its_place() {
+    let apps = [slow(), slow()];
+    let queue = Queue::new(1, LONG);
+    let server = |(at, (app, ..)): (usize, &(Origin, _, _))| {
+        let load = Load::limited(ServerId(at), 1, Arc::clone(&queue));
+        Server { load, ..Server::new(ServerId(at), format!("app{}", at + 1), app.address, 1) }
+    };
+    let servers: Vec<_> = apps.iter().enumerate().map(server).collect();
+    let rule = Rule { sticky: Some("VIPD".into()), ..Rule::default() };
+    let pool =
+        |servers: &[Server]| Arc::new(Rotation::new(servers.to_vec(), rule.clone(), Arc::new(Turn::new())));
+    let (both, other) = (pool(&servers), pool(&servers[1..]));
+    let rig = rig_of(Snapshot::new([Arc::clone(&both)]), web(), limits(), 1);
+    let mut busy = ["app1", "app2"].map(|name| faithful(&rig, name, "/busy"));
+    for (.., seen) in &apps {
+        while seen.lock().expect("nobody panics").is_empty() {
+            thread::yield_now();
+        }
+    }
+    let mut waiting = faithful(&rig, "app1", "/waiting");
+    while queue.waiting() != 1 {
+        thread::yield_now();
+    }
+    rig.pools.store(Snapshot::new([Arc::clone(&other)]).into());
+    other.succeed(&both);
+    // The one core has woken who waits before it hears of this one.
+    let mut late = rig.client();
+    late.say(GET);
+    let (head, body) = late.message();
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("enough requests wait"), "{head}{body}");
+    for (_, go, _) in &apps {
+        (0..2).for_each(|_| go.send(()).expect("it listens"));
+    }
+    let (head, body) = waiting.message();
+    assert!(head.starts_with("HTTP/1.1 200 ") && body == "/waiting", "{head}{body}");
+    busy.iter_mut().for_each(|client| assert_eq!(client.message().1, "/busy"));
+    assert_eq!((rig.frontend().requests, rig.frontend().errors, rig.server(1).requests), (4, 1, 2));
 }

@@ -44,6 +44,12 @@ struct Waiter {
     waker: Waker,
 }
 
+impl Waiter {
+    fn new(ticket: u64, wants: Option<ServerId>, tried: Tried) -> Self {
+        Self { ticket, wants, tried, look: false, waker: Waker::noop().clone() }
+    }
+}
+
 /// Why a waiter was woken.
 #[derive(Debug)]
 pub enum Woken {
@@ -82,7 +88,7 @@ impl Queue {
         }
         let ticket = line.next_ticket;
         line.next_ticket += 1;
-        line.waiters.push_back(Waiter { ticket, wants, tried, look: false, waker: Waker::noop().clone() });
+        line.waiters.push_back(Waiter::new(ticket, wants, tried));
         self.waiting.fetch_add(1, SeqCst);
         Some(Waiting { queue: Arc::clone(self), ticket })
     }
@@ -129,6 +135,26 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// From now on it waits for a place at `wants`, or at any server that is not among `tried`. It keeps its turn, and has
+    /// it back when the place that it was given was of no use; so the queue may be full. As after [`Queue::join`], it must
+    /// look for a place that was free before.
+    pub fn turn_to(&self, wants: Option<ServerId>, tried: &Tried) {
+        let mut line = self.queue.line();
+        match line.seek(self.ticket) {
+            Ok(at) => {
+                if let Some(waiter) = line.waiters.get_mut(at) {
+                    waiter.wants = wants;
+                }
+            }
+            // It has a place, and is about to hear of it.
+            Err(_) if line.given.iter().any(|(given, _)| *given == self.ticket) => {}
+            Err(at) => {
+                line.waiters.insert(at, Waiter::new(self.ticket, wants, tried.clone()));
+                self.queue.waiting.fetch_add(1, SeqCst);
+            }
+        }
+    }
+
     /// Whether there is a place, or reason to look for one.
     pub fn poll(&self, cx: &Context<'_>) -> Poll<Woken> {
         let mut line = self.queue.line();
@@ -163,7 +189,12 @@ impl Drop for Waiting {
 
 impl Line {
     fn find(&self, ticket: u64) -> Option<usize> {
-        self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()
+        self.seek(ticket).ok()
+    }
+
+    /// Where it is, or would be.
+    fn seek(&self, ticket: u64) -> Result<usize, usize> {
+        self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket)
     }
 
     fn take(&mut self, ticket: u64) -> Option<(ServerId, InFlight)> {

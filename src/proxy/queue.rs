@@ -40,8 +40,7 @@ impl Core {
         mut wants: Option<ServerId>,
     ) -> Result<Option<Picked>, Problem> {
         timer.set(Ticks::new(queue.patience()));
-        let join = |wants| queue.join(wants, tried.clone()).ok_or(Problem::QueueFull);
-        let mut waiting = join(wants)?;
+        let waiting = queue.join(wants, tried.clone()).ok_or(Problem::QueueFull)?;
         loop {
             // A place may have become free before we were seen waiting.
             match self.pick(choice, tried) {
@@ -50,7 +49,7 @@ impl Core {
                 // The server that it wanted may have left.
                 Pick::Busy { wants: now, .. } if now != wants => {
                     wants = now;
-                    waiting = join(wants)?;
+                    waiting.turn_to(wants, tried);
                     continue;
                 }
                 Pick::Busy { .. } => {}
@@ -68,7 +67,7 @@ impl Core {
                         return Ok(Some(picked));
                     }
                     // It left the rotation just then.
-                    waiting = join(wants)?;
+                    waiting.turn_to(wants, tried);
                 }
             }
         }

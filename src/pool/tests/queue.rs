@@ -109,6 +109,33 @@ fn a_client_waits_for_the_server_it_holds_and_nobody_for_one_that_failed_it() {
 }
 
 #[test]
+fn who_must_wait_for_another_server_keeps_its_turn_in_a_full_queue() {
+    let queue = queue(2);
+    let servers = limited(1, &["a", "b"], &queue);
+    let [a, b] = [0, 1].map(|at: usize| servers[at].load.try_enter().expect("it is free"));
+    let first = queue.join(Some(ServerId(1)), Tried::default()).expect("room");
+    let second = queue.join(None, Tried::default()).expect("room");
+    assert!(queue.join(None, Tried::default()).is_none());
+    first.turn_to(None, &Tried::default());
+    assert_eq!(queue.waiting(), 2);
+    drop(a);
+    // What it is given meanwhile it keeps.
+    first.turn_to(None, &Tried::default());
+    assert!(place(&second).is_none());
+    let (server, of_no_use) = place(&first).expect("it came first");
+    assert_eq!((server, queue.waiting()), (ServerId(0), 1));
+    // As when that server has left the rotation.
+    first.turn_to(None, &Tried::default());
+    assert_eq!(queue.waiting(), 2);
+    drop(b);
+    assert!(place(&second).is_none());
+    assert_eq!(place(&first).map(|(server, _)| server), Some(ServerId(1)), "it has its turn back");
+    assert_eq!(place(&second).map(|(server, _)| server), Some(ServerId(1)));
+    drop((first, second, of_no_use));
+    assert_eq!((queue.waiting(), servers[0].load.in_flight() + servers[1].load.in_flight()), (0, 0));
+}
+
+#[test]
 fn no_place_is_given_at_a_server_that_left_and_who_waits_looks_at_those_that_came() {
     let queue = queue(10);
     let servers = limited(1, &["a", "b"], &queue);
