@@ -1,7 +1,7 @@
 //! The way to a server: TCP, and TLS over it where the check asks for it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -123,11 +123,7 @@ fn name(target: &Target, tls: &PoolTls) -> String {
     }
     match &target.check.kind {
         CheckKind::Http(check) if check.host.is_some() => {
-            let host = check.host.as_deref().unwrap_or_default();
-            match host.parse::<SocketAddr>() {
-                Ok(address) => address.ip().to_string(),
-                Err(_) => host.split(':').next().unwrap_or_default().to_owned(),
-            }
+            without_port(check.host.as_deref().unwrap_or_default()).to_owned()
         }
         CheckKind::Tcp
         | CheckKind::Http(_)
@@ -135,5 +131,38 @@ fn name(target: &Target, tls: &PoolTls) -> String {
         | CheckKind::Postgres(_)
         | CheckKind::Redis(_)
         | CheckKind::Grpc(_) => target.address.ip().to_string(),
+    }
+}
+
+/// A Host without its port. In one, an IPv6 address has brackets (RFC 9110 §7.2); in a certificate it has none.
+fn without_port(host: &str) -> &str {
+    if host.parse::<IpAddr>().is_ok() {
+        return host;
+    }
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _port)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_in_a_certificate_is_the_host_without_brackets_and_port() {
+        let table = [
+            ("app.example.com", "app.example.com"),
+            ("app.example.com:8443", "app.example.com"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:8443", "192.0.2.1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:8443", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ];
+        for (host, expected) in table {
+            assert_eq!(without_port(host), expected);
+            assert!(tls_client::server_name(without_port(host)).is_ok(), "{host}");
+        }
     }
 }
