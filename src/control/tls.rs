@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, ServerConfig};
 
-use crate::config::{Config, Frontend, FrontendTls, Pool, PoolTls, TlsVersion, Verify};
+use crate::config::{Config, Frontend, FrontendTls, Mode, Pool, PoolTls, TlsVersion, Verify};
 use crate::net::clock;
 use crate::net::secret::Circle;
 use crate::net::tls::files;
@@ -48,8 +48,12 @@ struct Trusting {
     name: String,
     authorities: PathBuf,
     believed: Arc<ArcSwap<ClientConfig>>,
+    protocols: Protocols,
     files: Watch,
 }
+
+/// What servers are told will be spoken (ALPN).
+type Protocols = &'static [&'static str];
 
 impl Store {
     /// Reads everything, and gives what the data plane is started with.
@@ -67,8 +71,8 @@ impl Store {
             tls.frontends.push(watched.as_ref().map(|watched| Arc::clone(&watched.serving)));
             store.frontends.push(watched);
         }
-        for pool in &config.pools {
-            let trusting = pool.tls.as_ref().map(|tls| store.trust(pool, tls));
+        for (at, pool) in config.pools.iter().enumerate() {
+            let trusting = pool.tls.as_ref().map(|tls| store.trust(pool, tls, protocols(config, at)));
             tls.pools.push(trusting.transpose()?);
         }
         Ok((store, tls))
@@ -90,8 +94,8 @@ impl Store {
                 );
             }
         }
-        for Trusting { name, authorities, .. } in &self.pools {
-            if let Err(error) = client_config(Some(authorities)) {
+        for Trusting { name, authorities, protocols, .. } in &self.pools {
+            if let Err(error) = client_config(Some(authorities), protocols) {
                 tracing::warn!(
                     "pool {name}: new authorities of its servers will need a restart, as the proxy's user cannot \
                      read them: {error}"
@@ -106,11 +110,11 @@ impl Store {
             tracing::error!("the key of session tickets is not renewed: {error}");
         }
         self.look_at_frontends();
-        for Trusting { name, authorities, believed, files } in &mut self.pools {
+        for Trusting { name, authorities, believed, protocols, files } in &mut self.pools {
             if !files.has_changed() {
                 continue;
             }
-            match client_config(Some(authorities)) {
+            match client_config(Some(authorities), protocols) {
                 Ok(new) => {
                     believed.store(new);
                     tracing::info!("pool {name}: the authorities of its servers have changed and are in use");
@@ -162,7 +166,7 @@ impl Store {
     }
 
     /// How the servers of a pool are spoken to; from now on their authorities are looked after.
-    fn trust(&mut self, pool: &Pool, tls: &PoolTls) -> io::Result<ToServers> {
+    fn trust(&mut self, pool: &Pool, tls: &PoolTls, protocols: Protocols) -> io::Result<ToServers> {
         let authorities = match &tls.verify {
             Verify::System => Some(files::system_authorities()?.to_owned()),
             Verify::Ca(path) => Some(path.clone()),
@@ -170,10 +174,10 @@ impl Store {
         };
         // Before they are read: a change in between is seen at the first look.
         let files = Watch::new(authorities.iter().cloned().collect());
-        let config = Arc::new(ArcSwap::new(client_config(authorities.as_deref())?));
+        let config = Arc::new(ArcSwap::new(client_config(authorities.as_deref(), protocols)?));
         if let Some(authorities) = authorities {
             let (name, believed) = (pool.name.clone(), Arc::clone(&config));
-            self.pools.push(Trusting { name, authorities, believed, files });
+            self.pools.push(Trusting { name, authorities, believed, protocols, files });
         }
         let name = tls.server_name.as_deref().map(tls_client::server_name).transpose();
         Ok(ToServers { config, name: name.map_err(io::Error::other)? })
@@ -206,8 +210,66 @@ fn warn(name: &str, warnings: &[String]) {
     warnings.iter().for_each(|warning| tracing::warn!("frontend {name}: {warning}"));
 }
 
+/// What the servers of a pool are told will be spoken: nothing when only TCP frontends use it. Nobody knows what those
+/// speak, and a server that knows no HTTP must refuse a handshake that offers nothing else (RFC 7301 §3.2).
+fn protocols(config: &Config, pool: usize) -> Protocols {
+    let uses = |frontend: &Frontend| {
+        let routed = frontend.routes.iter().map(|route| route.pool);
+        routed.chain(frontend.pool).chain(frontend.sorry_pool).any(|used| used == pool)
+    };
+    let by_http = config.frontends.iter().any(|frontend| frontend.mode == Mode::Http && uses(frontend));
+    if by_http { &["http/1.1"] } else { &[] }
+}
+
 /// A client that believes those whom the authorities in a file sign for, or everyone.
-fn client_config(authorities: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
-    let connector = tls_client::connector(authorities, &["http/1.1"]).map_err(io::Error::other)?;
+fn client_config(authorities: Option<&Path>, protocols: Protocols) -> io::Result<Arc<ClientConfig>> {
+    let connector = tls_client::connector(authorities, protocols).map_err(io::Error::other)?;
     Ok(Arc::clone(connector.config()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const POOLS: &str = r#"
+        node = [{ name = "lb1", address = "10.77.0.1", priority = 200 }]
+        vrrp = [{ name = "web", interface = "lo", vrid = 51, addresses = ["10.77.0.100/24"] }]
+        [[frontend]]
+        name = "web"
+        bind = ["10.77.0.100:80"]
+        route = [{ path = "/api", pool = "api" }]
+        sorry_pool = "sorry"
+        pool = "app"
+        [[frontend]]
+        name = "database"
+        bind = ["10.77.0.100:5432"]
+        mode = "tcp"
+        sorry_pool = "standby"
+        pool = "primary"
+        [[frontend]]
+        name = "also"
+        bind = ["10.77.0.100:81"]
+        mode = "tcp"
+        pool = "app"
+    "#;
+
+    #[test]
+    fn http_is_offered_to_servers_of_http_frontends_alone() {
+        let names = ["app", "api", "sorry", "primary", "standby"];
+        let pool = |(nth, name): (usize, &&str)| {
+            let server = format!("{{ name = \"{name}1\", address = \"10.77.0.11:{}\" }}", 8000 + nth);
+            format!(
+                "[[pool]]\nname = \"{name}\"\ntls = {{ verify = \"off\" }}\ncheck = {{ tcp = true }}\nserver = [{server}]\n"
+            )
+        };
+        let text: String = names.iter().enumerate().map(pool).collect();
+        let config = config::parse("vipd.toml", &format!("{POOLS}{text}")).expect("a config").config;
+        let (_, tls) = Store::open(&config).expect("there are no files");
+        let offered = |pool: &Option<ToServers>| {
+            pool.as_ref().expect("TLS").config.load().alpn_protocols.iter().any(|name| name == b"http/1.1")
+        };
+        let offered: Vec<_> = tls.pools.iter().map(offered).collect();
+        assert_eq!(offered, [true, true, true, false, false]);
+    }
 }
