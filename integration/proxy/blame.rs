@@ -298,3 +298,39 @@ fn an_answer_with_a_status_that_counts_is_a_failure_of_its_server_and_is_passed_
     assert_eq!((frontend.requests, frontend.failed, frontend.errors), (9, 0, 0), "the frontend has answered");
     assert_eq!(app.connections(), 1);
 }
+
+/// A server that asks for no body, and a client that sends none, look the same but for who has to speak next.
+#[test]
+fn a_body_that_the_server_does_not_ask_for_is_missing_by_its_fault() {
+    const EXPECT: &str = "Expect: 100-continue\r\n";
+    const LENGTH: &str = "Content-Length: 4\r\n";
+    const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+    // What the server says to the head, what the client sends.
+    let table = [
+        ("", [EXPECT, LENGTH, ""], 504),
+        ("", [EXPECT, CHUNKED, ""], 504),
+        ("HTTP/1.1 20", [EXPECT, LENGTH, ""], 504),
+        ("", ["", LENGTH, ""], 408),
+        ("", ["", CHUNKED, ""], 408),
+        ("", [EXPECT, LENGTH, "PU"], 408),
+        ("", [EXPECT, CHUNKED, "4\r\nPU"], 408),
+        ("HTTP/1.1 100 Continue\r\n\r\n", [EXPECT, LENGTH, ""], 408),
+    ];
+    for (says, [expect, framing, body], status) in table {
+        let app = origin(move |mut wire, _| {
+            if wire.head().is_some() {
+                wire.say(says);
+                wire.rest();
+            }
+        });
+        let rig =
+            rig_with(&[app.address], Limits { idle_timeout: Duration::from_millis(200), ..limits() }, 1);
+        let said = rig.ask(&format!("PUT / HTTP/1.1\r\nHost: h\r\n{expect}{framing}\r\n{body}"));
+        let case = format!("{says:?} to {expect}{framing}{body}: {said}");
+        assert!(said.contains(&format!("HTTP/1.1 {status} ")), "{case}");
+        let count = rig.frontend();
+        let by_server = u64::from(status == 504);
+        assert_eq!((count.by_client, count.by_server), (1 - by_server, by_server), "{case}");
+        assert_eq!(rig.server(0).errors, by_server, "{case}");
+    }
+}

@@ -33,6 +33,9 @@ pub struct RequestFacts<'b> {
     pub upgrade: bool,
     /// CONNECT: the client asks for a tunnel to [`RequestFacts::host`].
     pub connect: bool,
+    /// The client sends its body when a server has told it to go on, if one does; the servers are told so (RFC 9110
+    /// §10.1.1).
+    pub expects: bool,
     /// The client takes trailers.
     pub(super) trailers: bool,
     /// The host that is asked for: out of the target if it is there, else of Host.
@@ -98,6 +101,7 @@ impl<'b> Request<'_, 'b> {
             // It may ignore any other one too, and a tunnel behind a body has no user.
             upgrade: common.upgrade && known && !connect && body == Body::Empty && upgrades(self.headers),
             connect,
+            expects: common.expects && known,
             trailers: common.te && known && welcomes_trailers(self.headers),
             persistent: common.persistent,
             is_head: self.method == "HEAD",
@@ -195,6 +199,8 @@ struct Common<'b> {
     /// Connection names Upgrade, or TE: only then they are meant for this hop (RFC 9110 §7.8, §10.1.4).
     upgrade: bool,
     te: bool,
+    /// Expect has 100-continue.
+    expects: bool,
 }
 
 impl<'b> Common<'b> {
@@ -208,6 +214,7 @@ impl<'b> Common<'b> {
             names_fields: false,
             upgrade: false,
             te: false,
+            expects: false,
         };
         let mut coding = None;
         let mut closes = false;
@@ -220,8 +227,8 @@ impl<'b> Common<'b> {
                 Field::Lookalike => return Err(Malformed::Lookalike),
                 Field::Connection => closes |= common.connection(header.value),
                 Field::Host => common.host_twice |= common.host.replace(header.value).is_some(),
+                Field::Expect => common.expects |= members(header.value).any(is_continue),
                 Field::Date
-                | Field::Expect
                 | Field::ForwardedFor
                 | Field::ForwardedHost
                 | Field::ForwardedProto
@@ -299,6 +306,10 @@ fn upgrades(headers: &[Header<'_>]) -> bool {
 fn welcomes_trailers(headers: &[Header<'_>]) -> bool {
     let mut te = headers.iter().filter(|header| Field::of(header.name) == Field::Te);
     te.any(|header| members(header.value).any(|member| member.eq_ignore_ascii_case(b"trailers")))
+}
+
+fn is_continue(expectation: &[u8]) -> bool {
+    expectation.eq_ignore_ascii_case(b"100-continue")
 }
 
 fn is_token(b: &u8) -> bool {

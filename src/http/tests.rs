@@ -119,6 +119,25 @@ fn an_old_client_without_host_gets_the_address_it_connected_to() {
 }
 
 #[test]
+fn a_client_that_waits_to_be_told_to_go_on_is_known() {
+    let table = [
+        ("HTTP/1.1\r\nExpect: 100-continue", true),
+        ("HTTP/1.1\r\nExpect: x, 100-Continue", true),
+        ("HTTP/1.1\r\nExpect: 100-continued", false),
+        ("HTTP/1.1", false),
+        // It is ignored, and not passed on.
+        ("HTTP/1.0\r\nExpect: 100-continue", false),
+    ];
+    for (head, expected) in table {
+        let head = format!("PUT / {head}\r\nHost: h\r\nContent-Length: 4\r\n\r\n");
+        let range = Scan::request().find(head.as_bytes(), 4096).expect("it is well-formed").expect("whole");
+        let mut lines = Lines::new();
+        let request = Request::parse(&head.as_bytes()[range], &mut lines, 20).expect("it is well-formed");
+        assert_eq!(request.facts().expect("it is well-formed").expects, expected, "{head}");
+    }
+}
+
+#[test]
 fn chunks_are_announced_by_us() {
     let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\nExpect: 100-continue\r\n\r\n";
     let expected = format!(

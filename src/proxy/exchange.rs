@@ -53,7 +53,7 @@ pub(super) enum Failure {
     BrokenOff,
     /// The server's response is malformed.
     BadResponse(Malformed),
-    /// The server did not respond, or did not read the request, in time.
+    /// The server did not respond, did not read the request, or did not ask for the body, in time.
     Slow,
     /// The server did not go on in time.
     Stalled,
@@ -297,7 +297,10 @@ impl<'x> Exchange<'x> {
     }
 
     fn expired(&self) -> Failure {
+        let waits = self.asked.expects && !self.asked.upload.is_begun();
         match (self.phase, self.upload) {
+            // The client waits to be told to go on, and nobody has told it anything.
+            (Phase::Head { interim: false }, Upload::Going) if waits => Failure::Slow,
             (Phase::Head { .. }, Upload::Going) if !self.asked.upload.is_blocked() => Failure::SlowBody,
             (Phase::Head { .. }, _) => Failure::Slow,
             (Phase::Body { .. }, _) if !self.download.is_blocked() => Failure::Stalled,

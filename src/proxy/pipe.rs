@@ -31,6 +31,8 @@ pub(super) struct Pipe {
     allowance: Option<u64>,
     /// Everything that was taken from the source is still in `out`.
     whole: bool,
+    /// Something was taken from it.
+    begun: bool,
     /// The last read was a long one: more will follow.
     long: bool,
     /// It waits for the sink, not for the source.
@@ -101,6 +103,7 @@ impl Pipe {
             bulk: Bulk::default(),
             allowance: limit,
             whole: true,
+            begun: false,
             long: false,
             blocked: false,
             trailing: false,
@@ -122,6 +125,11 @@ impl Pipe {
     /// Whether the whole body was taken from its source.
     pub(super) fn is_taken(&self) -> bool {
         matches!(self.body, Source::Done)
+    }
+
+    /// Whether anything of the body was taken from its source.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
     }
 
     /// Whether it waits for the sink, not for the source.
@@ -326,6 +334,7 @@ impl Pipe {
 
     /// So much of the body was taken from its source.
     fn count(&mut self, count: usize) {
+        self.begun = true;
         if let Source::Length(left) = &mut self.body {
             *left -= count as u64;
             if *left == 0 {
@@ -353,6 +362,7 @@ impl Pipe {
         }
         let used = buffer.len() - rest.len();
         buffer.consume(used);
+        self.begun = true;
         if decoder.is_done() {
             self.finish();
         } else {

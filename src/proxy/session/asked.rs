@@ -20,6 +20,8 @@ pub(in crate::proxy) struct Asked {
     pub(in crate::proxy) persistent: bool,
     pub(in crate::proxy) answering: Answering,
     pub(in crate::proxy) is_idempotent: bool,
+    /// The client waits to be told by a server to send the body.
+    pub(in crate::proxy) expects: bool,
     pub(in crate::proxy) choice: Choice,
     /// What the client gets without a server being asked.
     pub(in crate::proxy) instead: Option<Instead>,
@@ -97,6 +99,7 @@ impl Session {
             persistent: facts.persistent && !facts.connect && !self.timer.is_retired(),
             answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade, connect: facts.connect },
             is_idempotent: facts.is_idempotent,
+            expects: facts.expects,
             choice,
             instead,
         })
