@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -72,4 +73,31 @@ fn who_connects_meanwhile_is_served_or_not_connected_at_all() {
         let served: usize = comers.into_iter().map(|comer| comer.join().expect("nobody is reset")).sum();
         assert!(served >= CLIENTS, "{served}");
     }
+}
+
+/// A socket that is closed with bytes unread resets the connection, and with it what the client has not read yet.
+#[test]
+fn requests_that_nobody_reads_any_more_do_not_cost_the_last_response() {
+    let ((tell, told), (go, wait)) = (mpsc::channel(), mpsc::channel::<()>());
+    let wait = Mutex::new(wait);
+    let app = origin(move |mut wire, _| {
+        while wire.head().is_some() {
+            tell.send(()).expect("the test waits");
+            wait.lock().expect("one at a time").recv().expect("the test says when");
+            wire.say(&ok("fine"));
+        }
+    });
+    let rig = rig_behind(false, &[(app.address, 1)], limits());
+    let mut client = connected(rig.address);
+    client.write_all(GET.as_bytes()).expect("it is open");
+    told.recv().expect("the server has it");
+    client.write_all(GET.repeat(3).as_bytes()).expect("it is open");
+    rig.proxy.drain();
+    go.send(()).expect("the server waits");
+    let said = rest(&mut client);
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("fine"), "{said}");
+    assert_eq!(field(&said, "connection"), Some("close"), "{said}");
+    // It is not waited for longer than a moment, and reset no more then.
+    rig.settles_at(0);
+    assert!(client.take_error().expect("it is a socket").is_none(), "it is not reset");
 }

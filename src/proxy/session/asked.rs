@@ -18,6 +18,8 @@ pub(in crate::proxy) struct Asked {
     pub(in crate::proxy) version: Version,
     /// The client wants the connection to live on.
     pub(in crate::proxy) persistent: bool,
+    /// The client itself has said that nothing comes behind it.
+    pub(in crate::proxy) is_last: bool,
     pub(in crate::proxy) answering: Answering,
     pub(in crate::proxy) is_idempotent: bool,
     /// The client waits to be told by a server to send the body.
@@ -97,6 +99,7 @@ impl Session {
             version: request.version,
             // What a client sends early for a tunnel must never be read as requests, if it does not get one.
             persistent: facts.persistent && !facts.connect && !self.timer.is_retired(),
+            is_last: !facts.persistent && !facts.connect,
             answering: Answering { is_head: facts.is_head, upgrade: facts.upgrade, connect: facts.connect },
             is_idempotent: facts.is_idempotent,
             expects: facts.expects,

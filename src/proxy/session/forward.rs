@@ -97,13 +97,7 @@ impl Session {
                     if reusable {
                         self.keep(picked, stream);
                     }
-                    return Ok(if persistent {
-                        Next::Request
-                    } else if asked.upload.is_taken() {
-                        Next::Close
-                    } else {
-                        Next::Linger
-                    });
+                    return Ok(if persistent { Next::Request } else { asked.end() });
                 }
                 Ended::Switched(said) => {
                     return Ok(Box::pin(self.tunnel(stream, said)).await);
@@ -178,7 +172,7 @@ impl Session {
         // The end of the connection would be the end of the body for an old client. And what a client does not read
         // would stay with the kernel for as long as the client likes.
         let is_told = asked.version == Version::Http11 && problem.culprit() == Culprit::Server;
-        if is_told { Next::Close } else { Next::Abort }
+        if is_told { asked.end() } else { Next::Abort }
     }
 
     /// Why an exchange did not pass a whole response. What is the server's fault is counted for it.
@@ -199,5 +193,14 @@ impl Session {
             Failure::ClientGone => Problem::LeftMidway,
             Failure::Unread => Problem::Unread,
         }
+    }
+}
+
+impl Asked {
+    /// How the connection ends behind a response that is the last one. A client that has said so itself "MUST NOT send
+    /// any further requests on that connection" (RFC 9112 §9.6). Another one may have sent some that nobody reads, or
+    /// what was for a tunnel, or the rest of its body.
+    fn end(&self) -> Next {
+        if self.is_last && self.upload.is_taken() { Next::Close } else { Next::Linger }
     }
 }
