@@ -17,6 +17,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
+use std::slice;
 use std::thread;
 use std::time::Duration;
 
@@ -32,8 +33,10 @@ use process::{Vipd, World};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn config(world: &World, app: &App, check: &str) -> String {
-    let (front, server) = (world.front(), app.address);
+fn config(world: &World, apps: &[App], check: &str) -> String {
+    let front = world.front();
+    let server = |app: &App| format!("{{ name = \"{}\", address = \"{}\" }}", app.name, app.address);
+    let servers = apps.iter().map(server).collect::<Vec<_>>().join(", ");
     format!(
         r#"
         node = [{{ name = "lb1", address = "10.77.0.1", priority = 200 }}]
@@ -48,7 +51,7 @@ fn config(world: &World, app: &App, check: &str) -> String {
         name = "app"
         passive = "off"
         {check}
-        server = [{{ name = "app1", address = "{server}" }}]
+        server = [{servers}]
         "#
     )
 }
@@ -121,7 +124,7 @@ fn files() {
     let (vipd, mut few) = (Vipd::command(&world), Command::new("prlimit"));
     few.arg(format!("--nofile={FILES}:{FILES}")).arg(vipd.get_program()).args(vipd.get_args());
     let check = r#"check = { tcp = true, interval = "100ms", rise = 1, fall = 1 }"#;
-    let proxy = Proxy::spawn_by(few, &config(&world, &app, check));
+    let proxy = Proxy::spawn_by(few, &config(&world, slice::from_ref(&app), check));
     let line = proxy.says("open files are allowed");
     assert!(line.contains("WARN 200 open files are allowed"), "{line}");
     proxy.says("the proxy listens");
@@ -173,27 +176,53 @@ fn files() {
     until("all files are closed", || open_files(&proxy) < FILES / 2);
 }
 
-#[test]
-fn ports() {
-    const PORTS: u16 = 20;
-    let network = Netns::create().expect("namespaces");
+/// So few local ports in this network, until it is dropped: to end an application server takes one.
+struct FewPorts;
+
+impl FewPorts {
+    const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+    fn set(ports: u16) -> Self {
+        fs::write(Self::RANGE, format!("41000 {}", 41000 + ports - 1)).expect("a namespace of our own");
+        Self
+    }
+}
+
+impl Drop for FewPorts {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::RANGE, "41000 60999");
+    }
+}
+
+/// Runs `test` in a network of its own, with these application servers and then with so many local ports: what listens
+/// takes none of them.
+fn with_ports(ports: u16, apps: &[&'static str], test: impl FnOnce(&World, &[App]) + Send) {
     let inside = || {
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("iproute2");
         assert!(up.success());
         let world = World::new();
-        let app = App::start(&world, "app1");
-        let range = format!("41000 {}", 41000 + PORTS - 1);
-        fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).expect("a namespace of our own");
-        // Each check would take a port for a minute.
-        let proxy = Proxy::start(&world, &config(&world, &app, ""));
+        let apps: Vec<_> = apps.iter().map(|name| App::start(&world, name)).collect();
+        let _few = FewPorts::set(ports);
+        test(&world, &apps);
+    };
+    Netns::create().expect("namespaces").run(inside).expect("a namespace");
+}
 
-        let mut clients: Vec<_> = (0..PORTS * 85 / 100).map(|nth| Client::connect(&world, nth)).collect();
+#[test]
+fn ports() {
+    const PORTS: u16 = 20;
+    with_ports(PORTS, &["app1"], |world, apps| {
+        let app = &apps[0];
+        // Each check would take a port for a minute.
+        let proxy = Proxy::start(world, &config(world, apps, ""));
+
+        let mut clients: Vec<_> = (0..PORTS * 85 / 100).map(|nth| Client::connect(world, nth)).collect();
         clients.iter_mut().for_each(|client| client.ask("/hold"));
         let line = proxy.says("local ports are in use");
         assert!(line.contains("WARN") && line.contains("of 20") && line.contains("app1"), "{line}");
 
         // Twice as many as there are ports: each beyond them is told so.
-        let mut more: Vec<_> = (100..100 + 2 * PORTS).map(|nth| Client::connect(&world, nth)).collect();
+        let mut more: Vec<_> = (100..100 + 2 * PORTS).map(|nth| Client::connect(world, nth)).collect();
         more.iter_mut().for_each(|client| client.ask("/hold"));
         let beyond = usize::from(2 * PORTS - (PORTS - PORTS * 85 / 100));
         let mut refused = 0;
@@ -215,6 +244,7 @@ fn ports() {
             refused >= beyond
         });
         assert_eq!(refused, beyond);
+        proxy.says("no local port was left for connections to app1 ");
         does_not_spin(&proxy);
         app.release();
         for mut client in clients.into_iter().chain(more) {
@@ -223,10 +253,29 @@ fn ports() {
             assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("app1"), "{answer}");
         }
         for nth in 200..240 {
-            let mut client = Client::connect(&world, nth);
+            let mut client = Client::connect(world, nth);
             client.ask("/");
             assert!(client.answer().starts_with("HTTP/1.1 200 "));
         }
-    };
-    network.run(inside).expect("a namespace");
+    });
+}
+
+#[test]
+fn ports_for_one_server_of_two() {
+    const PORTS: u16 = 20;
+    with_ports(PORTS, &["app1", "app2"], |world, apps| {
+        let proxy = Proxy::start(world, &config(world, apps, ""));
+        // From the address that the proxy has on this machine, too.
+        let held: Vec<_> = (0..PORTS).map(|_| TcpStream::connect(apps[0].address).expect("a port")).collect();
+        for nth in 0..PORTS / 2 {
+            let mut client = Client::connect(world, nth);
+            client.ask("/");
+            let answer = client.answer();
+            assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("app2"), "{answer}");
+        }
+        let line = proxy.says("no local port was left");
+        assert!(line.contains("WARN") && line.contains("connections to app1 ("), "{line}");
+        assert!(line.contains("net.ipv4.ip_local_port_range"), "{line}");
+        drop(held);
+    });
 }

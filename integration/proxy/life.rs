@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -180,6 +180,25 @@ fn connections_are_counted_while_they_last() {
     rig.settles_at(3);
     drop(clients);
     rig.settles_at(0);
+}
+
+#[test]
+fn connections_that_are_kept_are_counted_until_their_server_closes_them() {
+    let (both, over) = (Barrier::new(2), Arc::new(Barrier::new(3)));
+    let closing = Arc::clone(&over);
+    let app = origin(move |mut wire, _| {
+        wire.head();
+        both.wait();
+        wire.say(&ok("fine"));
+        closing.wait();
+    });
+    let rig = rig_with(&[app.address], limits(), 1);
+    let mut clients = [rig.client(), rig.client()];
+    clients.iter_mut().for_each(|client| client.say(GET));
+    clients.iter_mut().for_each(|client| assert_eq!(client.message().1, "fine"));
+    rig.keeps(0, 2, PATIENCE);
+    over.wait();
+    rig.keeps(0, 0, PATIENCE);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use vipd::pool::{Rotation, Rule, Server, ServerId, Snapshot, Turn};
 use vipd::proxy::{self, Count, Page, Proxy, Settings};
 
 /// What a test waits at most for bytes that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Limits that never strike by themselves.
 pub(crate) fn limits() -> Limits {
@@ -125,6 +125,15 @@ impl Rig {
         let end = Instant::now() + PATIENCE;
         while self.proxy.stats().connections != connections {
             assert!(Instant::now() < end, "{:?}, not {connections}", self.proxy.stats());
+            thread::yield_now();
+        }
+    }
+
+    /// Waits until so many connections to a server are kept.
+    pub(crate) fn keeps(&self, at: usize, kept: u64, patience: Duration) {
+        let end = Instant::now() + patience;
+        while self.proxy.stats().ports[at].kept != kept {
+            assert!(Instant::now() < end, "{:?}, not {kept}", self.proxy.stats().ports[at]);
             thread::yield_now();
         }
     }

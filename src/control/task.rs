@@ -171,7 +171,7 @@ impl Task {
                 self.stats = proxy.stats();
             }
             let report = self.desk.report(clock::now(), &self.stats);
-            self.scarce.look(&report);
+            self.scarce.look(clock::now(), &report, &self.stats.ports);
             self.reports.send_replace(report);
         }
         for event in events {

@@ -43,6 +43,13 @@ pub fn is_exhaustion(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
+/// Whether connect(2) has found no local port for where it should lead. That says nothing about other places: each has all
+/// the ports. Connections that have ended hold theirs for a minute more (TIME_WAIT).
+#[must_use]
+pub fn is_out_of_ports(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EADDRNOTAVAIL)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

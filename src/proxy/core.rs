@@ -308,7 +308,8 @@ impl Core {
             }
             self.deadlines.sweep(now, last_call.is_some_and(|at| now >= at));
             if now.is_multiple_of(10) {
-                self.upstreams.sweep(now.saturating_sub(self.patience.idle.count()));
+                let since = now.saturating_sub(self.patience.idle.count());
+                self.upstreams.sweep(since, &self.counters.servers);
             }
             self.blame.turn(now);
             if self.doors.get() == 0 && self.sessions.get() == 0 {

@@ -60,7 +60,7 @@ pub use self::handshake::{Tls, ToServers};
 use self::limiter::Limiter;
 pub use self::page::Page;
 use self::stats::Counters;
-pub use self::stats::{Count, OverLimits, Stats};
+pub use self::stats::{Count, OverLimits, Ports, Stats};
 use crate::config::{Frontend, Limits};
 use crate::net;
 use crate::pool::Snapshot;

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::stream::Stream;
 use super::upstream;
 use super::visitor::Visitor;
-use crate::net::files::is_exhaustion;
+use crate::net::files::{is_exhaustion, is_out_of_ports};
 
 /// What may be done with a request that a server did not answer.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,10 @@ pub(super) async fn reach(
         connected = Err(error);
     }
     let connected = connected.map_err(|error| {
+        if is_out_of_ports(&error) {
+            core.counters.servers[id.0].portless();
+            return (Problem::Exhausted(error), Retry::NextServer);
+        }
         if is_exhaustion(&error) {
             return (Problem::Exhausted(error), Retry::No);
         }

@@ -37,11 +37,22 @@ pub struct OverLimits {
     pub request_rate: u64,
 }
 
+/// The local ports that connections to a server take, beside those of the requests that it has in hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Connections that are kept for the next request, as of a second ago.
+    pub kept: u64,
+    /// Connections that there was no port for, since the start.
+    pub missing: u64,
+}
+
 /// The data plane in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// By [`crate::pool::ServerId`].
     pub servers: Vec<Count>,
+    /// By [`crate::pool::ServerId`].
+    pub ports: Vec<Ports>,
     /// In the order of the settings.
     pub frontends: Vec<Count>,
     /// Handshakes of TLS that came to nothing, by frontend.
@@ -60,6 +71,11 @@ impl Stats {
         let mut stats = Self { connections, ..Self::default() };
         for core in cores {
             add(&mut stats.servers, &core.servers);
+            stats.ports.resize(core.servers.len(), Ports::default());
+            for (sum, counter) in stats.ports.iter_mut().zip(&core.servers) {
+                sum.kept += counter.kept.load(Ordering::Relaxed);
+                sum.missing += counter.portless.load(Ordering::Relaxed);
+            }
             add(&mut stats.frontends, &core.frontends);
             stats.handshakes_failed.resize(core.frontends.len(), 0);
             for (sum, counter) in stats.handshakes_failed.iter_mut().zip(&core.frontends) {
@@ -126,11 +142,24 @@ pub(super) struct Counter {
     over_connection_rate: AtomicU64,
     over_request_rate: AtomicU64,
     left: AtomicU64,
+    portless: AtomicU64,
+    /// How many there are, not how many there were.
+    kept: AtomicU64,
 }
 
 impl Counter {
     pub(super) fn handshake_failed(&self) {
         bump(&self.handshakes_failed);
+    }
+
+    /// A connection that there was no local port for.
+    pub(super) fn portless(&self) {
+        bump(&self.portless);
+    }
+
+    /// So many connections are kept now.
+    pub(super) fn keeps(&self, count: usize) {
+        self.kept.store(count as u64, Ordering::Relaxed);
     }
 
     pub(super) fn left(&self) {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::deadline::{TICK, Ticks, Timer};
 use super::gone::{Gone, Patient};
+use super::stats::Counter;
 use super::stream::Stream;
 use crate::net::tcp::Tcp;
 use crate::pool::ServerId;
@@ -93,10 +94,11 @@ impl Upstreams {
         }
     }
 
-    /// Drops what was last used before tick `since` or what its server has closed.
-    pub(super) fn sweep(&self, since: u64) {
-        for idle in self.idle.borrow_mut().iter_mut() {
+    /// Drops what was last used before tick `since` or what its server has closed, and counts the rest.
+    pub(super) fn sweep(&self, since: u64, counters: &[Counter]) {
+        for (idle, counter) in self.idle.borrow_mut().iter_mut().zip(counters) {
             idle.retain_mut(|idle| idle.since >= since && idle.stream.is_quiet());
+            counter.keeps(idle.len());
         }
     }
 }

@@ -269,6 +269,7 @@ fn counters_reach_the_report_by_identity_and_order() {
         connections: 9,
         over_limits,
         left: vec![8],
+        ..Stats::default()
     };
     let report = bench.desk.report(NOW, &stats);
     assert_eq!(report.connections, 9);
