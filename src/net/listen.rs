@@ -9,6 +9,7 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
+use super::keepalive;
 use super::watched::watched;
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
@@ -23,13 +24,16 @@ const BACKLOG: i32 = 4096;
 /// long: `TCP_DEFER_ACCEPT` (tcp(7)), which the kernel counts in repetitions of its SYN-ACK: 1 s, 3 s, 7 s and so on.
 /// Not for protocols where the server may speak first.
 ///
+/// With `asks` clients that are silent are asked whether they are there, see [`keepalive`]; without, once they
+/// [begin to be](keepalive::begin_accepted).
+///
 /// # Errors
 /// With the address and what to do about it.
-pub fn listen(address: SocketAddr, defer: Option<Duration>) -> Result<TcpListener, ListenError> {
-    open(address, defer).map_err(|source| ListenError { address, source })
+pub fn listen(address: SocketAddr, defer: Option<Duration>, asks: bool) -> Result<TcpListener, ListenError> {
+    open(address, defer, asks).map_err(|source| ListenError { address, source })
 }
 
-fn open(address: SocketAddr, defer: Option<Duration>) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, defer: Option<Duration>, asks: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv4() {
         socket.set_freebind_v4(true)?;
@@ -40,6 +44,7 @@ fn open(address: SocketAddr, defer: Option<Duration>) -> io::Result<TcpListener>
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
+    keepalive::bequeath(&socket, asks)?;
     if let Some(silence) = defer {
         let seconds = libc::c_int::try_from(silence.as_millis().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
         defer_accept(socket.as_raw_fd(), seconds)?;
@@ -155,17 +160,17 @@ mod tests {
 
     #[test]
     fn cores_share_a_port_and_a_foreign_address_can_be_bound() {
-        let first = listen(([127, 0, 0, 1], 0).into(), None).expect("a free port");
+        let first = listen(([127, 0, 0, 1], 0).into(), None, false).expect("a free port");
         let address = first.local_addr().expect("it is bound");
-        assert!(listen(address, Some(Duration::from_secs(1))).is_ok());
-        assert!(listen(([192, 0, 2, 1], 0).into(), None).is_ok(), "TEST-NET-1 is on no machine");
+        assert!(listen(address, Some(Duration::from_secs(1)), false).is_ok());
+        assert!(listen(([192, 0, 2, 1], 0).into(), None, false).is_ok(), "TEST-NET-1 is on no machine");
     }
 
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("it is bound");
-        let said = listen(address, None).expect_err("it is taken").to_string();
+        let said = listen(address, None, false).expect_err("it is taken").to_string();
         assert!(said.contains(&address.to_string()) && said.contains("change `bind`"), "{said}");
     }
 }

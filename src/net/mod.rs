@@ -9,6 +9,7 @@ pub mod claim;
 pub mod clock;
 pub mod files;
 pub mod heartbeat_socket;
+pub mod keepalive;
 mod last_call;
 pub mod listen;
 pub mod manager;

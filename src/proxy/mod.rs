@@ -61,7 +61,7 @@ use self::limiter::Limiter;
 pub use self::page::Page;
 use self::stats::Counters;
 pub use self::stats::{Count, OverLimits, Ports, Stats};
-use crate::config::{Frontend, Limits};
+use crate::config::{Frontend, Limits, Mode};
 use crate::net;
 use crate::pool::Snapshot;
 
@@ -160,11 +160,13 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
         let mut bound = Vec::new();
         let limiter = Limiter::new(settings);
         let defer = settings.defer_accept.then_some(SILENCE);
+        // Of HTTP the limits on time are shorter.
+        let asks = settings.mode == Mode::Tcp;
         for address in &settings.bind {
             // Port 0: the first core picks one, the others follow.
             let mut address = *address;
             for core in &mut cores {
-                let listener = net::listen::listen(address, defer)?;
+                let listener = net::listen::listen(address, defer, asks)?;
                 address = listener.local_addr()?;
                 let tls = tls.frontends.get(frontend).cloned().flatten();
                 let page = pages.get(frontend).cloned().flatten();

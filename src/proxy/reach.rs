@@ -30,10 +30,8 @@ pub(super) async fn reach(
     visitor: &Visitor,
     client: &mut Patient<'_>,
 ) -> Result<Stream, (Problem, Retry)> {
-    let patience = core.limits.idle_timeout.max(core.limits.tunnel_timeout);
     let id = picked.id;
-    let connecting =
-        upstream::connect(picked.address, timer, core.patience.connect, patience, client.again());
+    let connecting = upstream::connect(picked.address, timer, core.patience.connect, client.again());
     let mut connected = connecting.await.map_err(|gone| (gone.into(), Retry::No))?;
     if let (Ok(server), Some(version)) = (&mut connected, picked.send_proxy)
         && let Err(error) = upstream::greet(server, &visitor.header(version, client.stream), timer).await

@@ -217,6 +217,11 @@ impl Secured {
         self.under.set_abort();
     }
 
+    /// As [`Stream::keep_alive`].
+    pub(super) fn keep_alive(&self) {
+        self.under.keep_alive();
+    }
+
     fn end(&mut self) {
         if !self.ending {
             self.ending = true;

@@ -16,6 +16,7 @@ use tokio::io::ReadBuf;
 use super::gone::News;
 use super::h2::Lane;
 use super::secured::Secured;
+use crate::net::keepalive;
 use crate::net::splice::Pipe;
 use crate::net::tcp::{self, Tcp};
 
@@ -231,6 +232,18 @@ impl Stream {
         };
         // If the kernel cannot, the connection closes all the same.
         let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+
+    /// From now on a client that is silent is asked whether it is there.
+    pub(super) fn keep_alive(&self) {
+        let tcp = match self {
+            Self::Lazy(tcp) => tcp,
+            Self::Plain(tcp) => tcp.inner(),
+            Self::Secured(tls) => return tls.keep_alive(),
+            Self::Lane(_) | Self::Lost => return,
+        };
+        // If the kernel cannot, the limits on time are what is left.
+        let _ = keepalive::begin_accepted(tcp);
     }
 
     /// Has `give` write something to TCP alone. At the first time that there is no room for it, the reactor is told to

@@ -5,6 +5,12 @@
 //! goes on the other way); what breaks one breaks both. What was read is written before more is read, so that the
 //! slower side sets the pace. Short messages are copied; once a read brings as much as it may, more is taken to follow
 //! and the kernel moves it, until it has less.
+//!
+//! Either side may be silent for an hour, and the kernel asks it whether it is there, see [`keepalive`]: one that has vanished
+//! breaks the tunnel after half a minute of silence, or when its kernel has not acknowledged something for so long that ours
+//! gives up (`tcp_retries2`, a quarter of an hour).
+//!
+//! [`keepalive`]: crate::net::keepalive
 
 use std::future::poll_fn;
 use std::io;

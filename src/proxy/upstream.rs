@@ -6,25 +6,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use super::deadline::{TICK, Ticks, Timer};
 use super::gone::{Gone, Patient};
 use super::stats::Counter;
 use super::stream::Stream;
+use crate::net::keepalive;
 use crate::net::tcp::Tcp;
 use crate::pool::ServerId;
 
 /// Idle connections that a core keeps to one server.
 const KEEP: usize = 256;
-/// A silent connection is probed after this long, so that a server whose machine has vanished is known before its
-/// connection is needed, and the states of firewalls on the way stay fresh.
-const PROBE: Duration = Duration::from_secs(15);
-/// Between probes that are not answered.
-const PROBE_AGAIN: Duration = Duration::from_secs(5);
 
 /// A connection that its server was told belongs to one client, while it waits for that client's next request.
 #[derive(Debug)]
@@ -106,13 +100,11 @@ impl Upstreams {
 /// Until a connection takes so long that its client is watched: to watch it costs more than most connections.
 const SOON: Ticks = Ticks::new(TICK);
 
-/// Connects within `limit`, unless the client leaves; `TimedOut` when it takes longer. The kernel gives up on what is not
-/// acknowledged for as long as `patience`.
+/// Connects within `limit`, unless the client leaves; `TimedOut` when it takes longer.
 pub(super) async fn connect(
     address: SocketAddr,
     timer: &Timer,
     limit: Ticks,
-    patience: Duration,
     client: Patient<'_>,
 ) -> Result<io::Result<Stream>, Gone> {
     let mut connecting = pin!(TcpStream::connect(address));
@@ -134,7 +126,8 @@ pub(super) async fn connect(
     }
     let connected = connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
     Ok(connected.and_then(|stream| {
-        prepare(&stream, patience)?;
+        stream.set_nodelay(true)?;
+        keepalive::begin(&stream)?;
         Ok(Stream::Plain(Tcp::watch(stream.into_std()?)?))
     }))
 }
@@ -153,13 +146,4 @@ pub(super) async fn greet(stream: &mut Stream, header: &[u8], timer: &Timer) -> 
         Poll::Ready(Ok(()))
     });
     said.await
-}
-
-/// The options of a connection to a server.
-fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
-    let socket = SockRef::from(stream);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE_AGAIN))?;
-    // Not less: a server that does not read for a while counts as well.
-    socket.set_tcp_user_timeout(Some(patience))
 }

@@ -159,6 +159,7 @@ impl Session {
     /// Passes on whatever client and server have agreed on, `answered` by the server first.
     async fn tunnel(&mut self, server: Stream, answered: Buffer) -> Next {
         let said = std::mem::take(&mut self.buffer);
+        self.stream.keep_alive();
         match pass(&self.core, &self.timer, (&mut self.stream, said), (server, answered)).await {
             Closed::Whole => Next::Close,
             Closed::Broken => Next::Abort,
