@@ -5,6 +5,7 @@ use std::time::Duration;
 use vipd::config::Limits;
 
 use crate::frames::*;
+use crate::h2_client::{Client, get};
 use crate::rig::*;
 
 const PROTOCOL_ERROR: u32 = 1;
@@ -111,15 +112,16 @@ fn a_head_that_never_ends_is_refused() {
 fn a_head_that_is_too_long_is_a_431() {
     let app = site("app1");
     let rig = rig_with(&[app.address], Limits { head: 1024, ..limits() }, 1);
-    let mut client = Rude::connect(&rig);
-    let long = "y".repeat(100);
-    let fields: Vec<_> = ASK.into_iter().chain(std::iter::repeat_n(("x-long", long.as_str()), 20)).collect();
-    client.ask(1, &fields);
-    let answer = client.until(HEADERS).expect("an answer");
-    // `:status` with the name of the static table, and 431 by Huffman or not.
-    assert_eq!(answer.stream, 1);
-    client.ask(3, &ASK);
-    assert_eq!(client.until(HEADERS).expect("the next one").stream, 3);
+    let mut client = Client::connect(&rig);
+    let mut long = get("/");
+    for _ in 0..20 {
+        long.headers_mut().append("x-long", "y".repeat(100).parse().expect("a value"));
+    }
+    let (response, _) = client.ask(long, true);
+    assert_eq!(client.whole(response).0.status().as_u16(), 431);
+    assert_eq!((app.connections(), rig.server(0).requests), (0, 0), "no server is asked");
+    assert_eq!(client.get("/").0.status().as_u16(), 200, "the connection lives on");
+    assert_eq!((app.connections(), rig.server(0).requests), (1, 1));
 }
 
 #[test]
