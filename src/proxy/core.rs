@@ -178,7 +178,8 @@ impl Core {
     /// Accepts until the core drains, then takes in whoever has connected already.
     async fn accept(self: Rc<Self>, listener: Listener, door: Rc<Door>) {
         let mut closing = pin!(self.closing.notified());
-        loop {
+        // While there are always more who wait, `closing` has no turn.
+        while !self.is_draining() {
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept(BATCH, |tcp, peer| self.admit(tcp, peer, &door)) => accepted,
@@ -398,3 +399,6 @@ impl Drop for Guest {
         self.core.shared.connections.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
