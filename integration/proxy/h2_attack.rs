@@ -57,25 +57,43 @@ fn requests_that_are_taken_back_later_end_it_as_well() {
     });
     let rig = rig_with(&[app.address], limits(), 1);
     let mut client = Rude::connect(&rig);
-    let mut stream = 1;
-    let code = loop {
-        assert!(stream < 10_000, "nobody minds");
+    let (code, taken_back) = takes_back(&mut client, 1);
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+    assert!(taken_back > 128, "a page with {taken_back} parts may be left");
+    rig.settles_at(0);
+}
+
+/// Asks and takes back until the proxy has enough, from stream `first` on: the code that it says goodbye with, and how many
+/// it let pass.
+fn takes_back(client: &mut Rude, first: u32) -> (Option<u32>, u32) {
+    for at in 0..5000 {
         // Each is known before it is taken back: a ping's answer tells so.
+        let stream = first + at * 2;
         client.ask(stream, &ASK);
         client.send(&frame(PING, 0, 0, &[0; 8]));
-        let Some(answer) = std::iter::from_fn(|| client.next()).find(|it| [PING, GOAWAY].contains(&it.kind))
-        else {
-            break None;
-        };
+        let answers = |it: &Frame| it.kind == GOAWAY || it.kind == PING && it.payload == [0; 8];
+        let Some(answer) = std::iter::from_fn(|| client.next()).find(answers) else { return (None, at) };
         if answer.kind == GOAWAY {
-            break Some(answer.code());
+            return (Some(answer.code()), at);
         }
         client.send(&frame(RESET, 0, stream, &8_u32.to_be_bytes()));
-        stream += 2;
-    };
-    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
-    assert!(stream > 256, "a page with {} parts may be left", stream / 2);
-    rig.settles_at(0);
+    }
+    panic!("nobody minds");
+}
+
+#[test]
+fn who_was_told_to_leave_may_not_take_back_more() {
+    let app = origin(|mut wire, _| drop(wire.rest()));
+    let rig = rig_with(&[app.address], limits(), 1);
+    let mut client = Rude::connect(&rig);
+    // It is never answered, so that there is something to stay for.
+    client.ask(1, &ASK);
+    rig.settles_at(1);
+    rig.proxy.drain();
+    assert_eq!(client.until(GOAWAY).expect("a word").code(), 0);
+    // Whoever has not heard that yet, and does not say so, may ask on.
+    assert_eq!(takes_back(&mut client, 3).0, Some(ENHANCE_YOUR_CALM));
+    assert_eq!(rig.proxy.join(Duration::from_secs(20)), 0);
 }
 
 #[test]

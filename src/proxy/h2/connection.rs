@@ -54,7 +54,7 @@ pub(in crate::proxy) async fn serve(
     });
     match shaken.await {
         Some(Ok(connection)) => {
-            let mut client = Client { connection, life, leaving: false, visitor, address, door, under };
+            let mut client = Client { connection, life, stay: Stay::Welcome, visitor, address, door, under };
             poll_fn(|cx| client.poll(cx)).await;
         }
         Some(Err(error)) => core.broken_frames(visitor.peer, door.frontend, error),
@@ -101,13 +101,29 @@ impl Life {
             self.timer.set(self.patience.get());
         }
     }
+
+    /// There will be no more requests.
+    fn leave(&self) {
+        self.timer.set_idle(false);
+        self.patience.set(LINGER);
+        self.timer.set(if self.streams.get() == 0 { LINGER } else { NEVER });
+    }
+}
+
+/// What a client was told.
+#[derive(Clone, Copy, Debug)]
+enum Stay {
+    Welcome,
+    /// To ask no more. What it has asked meanwhile is served: it may not have heard it yet.
+    Leaving,
+    /// That nothing more is served.
+    Away,
 }
 
 struct Client {
     connection: Connection<Wire, Bytes>,
     life: Rc<Life>,
-    /// It was told that no more requests are taken.
-    leaving: bool,
+    stay: Stay,
     visitor: Visitor,
     /// Its address in text.
     address: Rc<str>,
@@ -130,32 +146,33 @@ impl Client {
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            if self.leaving {
-                let over = self.life.streams.get() == 0 && self.life.timer.expired();
-                return if over { Poll::Ready(()) } else { Poll::Pending };
-            }
-            if self.life.calm.borrow().is_lost() {
-                self.life.core.refused(self.visitor.peer, self.door.frontend, &Problem::TakenBack);
-                self.leave();
-                self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            } else if self.life.core.is_draining() || self.is_idle() || self.life.timer.is_retired() {
-                self.leave();
-                self.connection.graceful_shutdown();
-            } else {
-                return Poll::Pending;
+            let (over, lost) = (self.is_over(), self.life.calm.borrow().is_lost());
+            match self.stay {
+                Stay::Welcome | Stay::Leaving if lost => {
+                    self.life.core.refused(self.visitor.peer, self.door.frontend, &Problem::TakenBack);
+                    self.send_away(Reason::ENHANCE_YOUR_CALM);
+                }
+                Stay::Welcome if over || self.life.core.is_draining() || self.life.timer.is_retired() => {
+                    self.stay = Stay::Leaving;
+                    self.life.leave();
+                    self.connection.graceful_shutdown();
+                }
+                Stay::Leaving | Stay::Away if over => return Poll::Ready(()),
+                Stay::Welcome | Stay::Leaving | Stay::Away => return Poll::Pending,
             }
         }
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether nothing runs and time is up.
+    fn is_over(&self) -> bool {
         self.life.streams.get() == 0 && self.life.timer.expired()
     }
 
-    fn leave(&mut self) {
-        self.leaving = true;
-        self.life.timer.set_idle(false);
-        self.life.patience.set(LINGER);
-        self.life.timer.set(if self.life.streams.get() == 0 { LINGER } else { NEVER });
+    /// Ends what runs, and the connection.
+    fn send_away(&mut self, reason: Reason) {
+        self.stay = Stay::Away;
+        self.life.leave();
+        self.connection.abrupt_shutdown(reason);
     }
 
     /// Serves a stream by itself.
