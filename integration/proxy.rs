@@ -24,6 +24,8 @@ mod gone;
 mod h2_attack;
 #[path = "proxy/h2.rs"]
 mod h2_client;
+#[path = "proxy/h2_slow.rs"]
+mod h2_slow;
 #[path = "proxy/h2_tools.rs"]
 mod h2_tools;
 #[path = "proxy/leave.rs"]

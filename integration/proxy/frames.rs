@@ -12,6 +12,7 @@ pub(crate) const RESET: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 1;
@@ -64,9 +65,12 @@ pub(crate) const ASK: [(&str, &str); 4] =
 pub(crate) struct Rude(pub(crate) TcpStream);
 
 impl Rude {
-    /// Says the preface and empty settings.
     pub(crate) fn connect(rig: &Rig) -> Self {
-        let stream = TcpStream::connect(rig.address).expect("someone listens");
+        Self::over(TcpStream::connect(rig.address).expect("someone listens"))
+    }
+
+    /// Says the preface and empty settings.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
         stream.set_write_timeout(Some(Duration::from_secs(20))).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
@@ -74,6 +78,15 @@ impl Rude {
         client.send(PREFACE);
         client.send(&frame(SETTINGS, 0, 0, &[]));
         client
+    }
+
+    /// As if it had room for everything.
+    pub(crate) fn open_windows(&mut self) {
+        const WIDEST: u32 = (1 << 31) - 1;
+        let mut initial = vec![0, 4];
+        initial.extend(WIDEST.to_be_bytes());
+        self.send(&frame(SETTINGS, 0, 0, &initial));
+        self.send(&frame(WINDOW_UPDATE, 0, 0, &(WIDEST - 65_535).to_be_bytes()));
     }
 
     /// Whether the proxy still takes it.

@@ -27,7 +27,7 @@ impl Client {
         Self::with(rig, &h2::client::Builder::new())
     }
 
-    fn with(rig: &Rig, builder: &h2::client::Builder) -> Self {
+    pub(crate) fn with(rig: &Rig, builder: &h2::client::Builder) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (alive, dead) = tokio::sync::oneshot::channel::<()>();
         let handle = runtime.handle().clone();
@@ -49,7 +49,7 @@ impl Client {
         send.send_request(request, ends).expect("a well-formed request")
     }
 
-    fn head(&self, response: ResponseFuture) -> Result<Response<RecvStream>, h2::Error> {
+    pub(crate) fn head(&self, response: ResponseFuture) -> Result<Response<RecvStream>, h2::Error> {
         self.runtime.block_on(async {
             tokio::time::timeout(Duration::from_secs(20), response).await.expect("a response in time")
         })

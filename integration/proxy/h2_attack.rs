@@ -104,7 +104,7 @@ fn streams_that_make_us_reset_them_end_it() {
     until_refused(&rig, 100_000, |at| {
         let stream = at * 2 + 1;
         let mut bytes = frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&ASK));
-        bytes.extend(frame(8, 0, stream, &[0; 4]));
+        bytes.extend(frame(WINDOW_UPDATE, 0, stream, &[0; 4]));
         bytes
     });
     assert!(rig.server(0).requests < 5000, "{:?}", rig.server(0));

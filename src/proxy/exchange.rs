@@ -193,8 +193,9 @@ impl<'x> Exchange<'x> {
                             Err(malformed) => return self.failed(Failure::BadResponse(malformed)),
                         }
                     }
-                    let Self { answer, server, core, .. } = self;
+                    let Self { answer, client, server, core, .. } = self;
                     let most = if core.long.get() { FIRST_OF_LONG } else { FIRST };
+                    let most = most.min(client.stream.gulp());
                     let read = ready!(answer.poll_fill_some(cx, server.stream, &core.buffers, most));
                     if !read.is_ok_and(|count| count > 0) {
                         let silent = self.answer.is_empty() && !interim;

@@ -214,7 +214,13 @@ impl Pipe {
                 return Poll::Ready(Ok(count));
             }
         }
-        buffer.poll_fill(cx, from, means.buffers)
+        let most = to.poll_gulp(cx);
+        self.blocked = most.is_pending();
+        let read = buffer.poll_fill_some(cx, from, means.buffers, ready!(most));
+        if read.is_pending() {
+            to.pass();
+        }
+        read
     }
 
     /// How much may pass without being looked at. What may have to be written again must stay here.
@@ -239,6 +245,9 @@ impl Pipe {
         while self.sent < self.out.len() || self.direct > 0 {
             let written = self.poll_write(cx, buffer.data(), to);
             let stood = std::mem::replace(&mut self.blocked, written.is_pending());
+            if self.blocked && matches!(to, Stream::Lane(_)) {
+                self.park(buffer, means.buffers);
+            }
             let written = match ready!(written) {
                 Ok(written) if written > 0 => written,
                 Ok(_) | Err(_) => return Poll::Ready(Err(Broken::Sink)),
@@ -268,6 +277,14 @@ impl Pipe {
         let flushed = to.poll_flush(cx);
         self.blocked = flushed.is_pending();
         flushed.map_err(|_| Broken::Sink)
+    }
+
+    /// Holds what waits in memory of its own size: a client of HTTP/2 can let many of these wait.
+    fn park(&mut self, buffer: &mut Buffer, buffers: &Buffers) {
+        buffer.park(buffers);
+        if self.out.capacity() >= self.out.len() * 4 {
+            self.out.shrink_to_fit();
+        }
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8], to: &mut Stream) -> Poll<io::Result<usize>> {

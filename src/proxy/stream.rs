@@ -51,6 +51,30 @@ impl Stream {
         }
     }
 
+    /// How much may be read without waiting of what is to be written here. A client of HTTP/2 has many streams, and can let
+    /// all of them wait.
+    pub(super) fn gulp(&self) -> usize {
+        match self {
+            Self::Lane(lane) => lane.gulp(),
+            Self::Lazy(_) | Self::Plain(_) | Self::Secured(_) | Self::Lost => usize::MAX,
+        }
+    }
+
+    /// Waits until more may be read, and says how much. When there is nothing to be read, it is to [`Stream::pass`].
+    pub(super) fn poll_gulp(&self, cx: &Context<'_>) -> Poll<usize> {
+        match self {
+            Self::Lane(lane) => lane.poll_gulp(cx),
+            Self::Lazy(_) | Self::Plain(_) | Self::Secured(_) | Self::Lost => Poll::Ready(usize::MAX),
+        }
+    }
+
+    /// Others may read instead.
+    pub(super) fn pass(&self) {
+        if let Self::Lane(lane) = self {
+            lane.pass();
+        }
+    }
+
     /// Reads once; nothing read means that the other side will say no more.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Some(count) = self.at_once(|tcp| tcp::read(tcp, room.initialize_unfilled()))? {

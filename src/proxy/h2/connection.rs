@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::http::Request;
-use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 
 use super::calm::Calm;
 use super::lane::{Lane, Outcome, Under};
+use super::unsent::{Piece, Unsent};
 use super::wire::Wire;
 use crate::proxy::core::{Core, Guest};
 use crate::proxy::deadline::{Ticks, Timer};
@@ -43,7 +43,7 @@ pub(in crate::proxy) async fn serve(
     let address = visitor.peer.ip().to_string().into();
     let life = Rc::new(Life::new(&core));
     let wire = Wire { stream, read: read.into() };
-    let mut shaking = pin!(super::settings(core.limits.head).handshake::<_, Bytes>(wire));
+    let mut shaking = pin!(super::settings(core.limits.head).handshake::<_, Piece>(wire));
     let shaken = poll_fn(|cx| {
         life.timer.wakes(cx.waker());
         match shaking.as_mut().poll(cx) {
@@ -71,6 +71,7 @@ struct Life {
     /// What the timer is set to when the last stream is over.
     patience: Cell<Ticks>,
     streams: Cell<usize>,
+    unsent: Rc<Unsent>,
     calm: RefCell<Calm>,
 }
 
@@ -82,7 +83,8 @@ impl Life {
         timer.set_idle(true);
         let calm = RefCell::new(Calm::new(core.deadlines.now()));
         let patience = Cell::new(core.patience.idle);
-        Self { core: Rc::clone(core), timer, patience, streams: Cell::new(0), calm }
+        let (streams, unsent) = (Cell::new(0), Rc::default());
+        Self { core: Rc::clone(core), timer, patience, streams, unsent, calm }
     }
 
     fn begin(&self) {
@@ -121,7 +123,7 @@ enum Stay {
 }
 
 struct Client {
-    connection: Connection<Wire, Bytes>,
+    connection: Connection<Wire, Piece>,
     life: Rc<Life>,
     stay: Stay,
     visitor: Visitor,
@@ -176,9 +178,9 @@ impl Client {
     }
 
     /// Serves a stream by itself.
-    fn begin(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    fn begin(&self, request: Request<RecvStream>, respond: SendResponse<Piece>) {
         let core = &self.life.core;
-        match Lane::new(request, respond, self.under, core.buffers.text()) {
+        match Lane::new(request, respond, self.under, &self.life.unsent, core.buffers.text()) {
             Ok(lane) => {
                 let stream = Stream::Lane(lane.clone());
                 let (address, door) = (Rc::clone(&self.address), Rc::clone(&self.door));

@@ -2,7 +2,8 @@
 //! the response.
 //!
 //! What is read is given back to the client's windows at the next read: then the server has taken it. What is written is
-//! taken only as far as the client's windows go, so that nothing is read from a server that the client has no room for.
+//! taken only as far as the client's windows and the connection's share of memory go, so that nothing is read from a
+//! server that there is no room for.
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -17,6 +18,7 @@ use h2::{RecvStream, SendStream};
 use tokio::io::ReadBuf;
 
 use super::head::{self, Follows, Framing};
+use super::unsent::{Piece, Share, Unsent};
 use crate::http::{Decoder, Lines, MAX_LINES, Malformed, Part, Response, Scan};
 
 /// A stream. Its clones are the same stream: one is served, one watches whether the client is still there.
@@ -71,8 +73,9 @@ struct Up {
 /// The response, on its way down.
 #[derive(Debug)]
 struct Down {
-    respond: SendResponse<Bytes>,
-    send: Option<SendStream<Bytes>>,
+    respond: SendResponse<Piece>,
+    send: Option<SendStream<Piece>>,
+    share: Share,
     expects: Expects,
     is_head: bool,
 }
@@ -90,10 +93,11 @@ impl Lane {
     /// A request as it was received; a request that must not be read any further is an error.
     pub(super) fn new(
         request: Request<RecvStream>,
-        respond: SendResponse<Bytes>,
+        respond: SendResponse<Piece>,
         under: Under,
+        unsent: &Rc<Unsent>,
         mut text: Vec<u8>,
-    ) -> Result<Self, (SendResponse<Bytes>, Malformed)> {
+    ) -> Result<Self, (SendResponse<Piece>, Malformed)> {
         let ends = request.body().is_end_stream();
         let framing = match head::request(&request, ends, &mut text) {
             Ok(framing) => framing,
@@ -103,7 +107,8 @@ impl Lane {
         let (data, body) = (Bytes::new(), request.into_body());
         let ended = framing == Framing::Empty;
         let up = Up { text, said: 0, body, data, owed: 0, framing, open: false, ended };
-        let down = Down { respond, send: None, expects: Expects::Head, is_head };
+        let share = Share::new(unsent);
+        let down = Down { respond, send: None, share, expects: Expects::Head, is_head };
         Ok(Self(Rc::new(RefCell::new(Ends { up, down, under }))))
     }
 
@@ -126,10 +131,27 @@ impl Lane {
         self.0.borrow_mut().up.poll_read(cx, room)
     }
 
+    /// How much of the response may be read without waiting.
+    pub(in crate::proxy) fn gulp(&self) -> usize {
+        self.0.borrow().down.share.gulp()
+    }
+
+    /// Waits until more of the response may be read, and says how much.
+    pub(in crate::proxy) fn poll_gulp(&self, cx: &Context<'_>) -> Poll<usize> {
+        self.0.borrow().down.share.poll_gulp(cx)
+    }
+
+    /// There is nothing to be read now.
+    pub(in crate::proxy) fn pass(&self) {
+        self.0.borrow().down.share.pass();
+    }
+
     /// Takes of the response what the client has room for.
     pub(in crate::proxy) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let mut rest = data;
-        let moved = self.0.borrow_mut().down.poll_write(cx, &mut rest);
+        let down = &mut self.0.borrow_mut().down;
+        let moved = down.poll_write(cx, &mut rest);
+        down.share.park(rest.len());
         let taken = data.len() - rest.len();
         match moved {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -190,6 +212,10 @@ impl Up {
         if self.said < self.text.len() {
             return;
         }
+        if self.ended {
+            // Nothing to hold while a server thinks.
+            (self.text, self.said) = (Vec::new(), 0);
+        }
         let count = self.data.len().min(room.remaining());
         room.put_slice(&self.data[..count]);
         self.data.advance(count);
@@ -239,10 +265,10 @@ impl Down {
                 Expects::Head => self.head(data)?,
                 Expects::Length(left) => {
                     let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
-                    let count = ready!(poll_room(cx, self.send.as_mut(), wanted))?;
+                    let count = ready!(poll_room(cx, self.send.as_mut(), &self.share, wanted))?;
                     *left -= count as u64;
                     let ends = *left == 0;
-                    send(self.send.as_mut(), &data[..count], ends)?;
+                    send(self.send.as_mut(), self.share.piece(&data[..count]), ends)?;
                     *data = &data[count..];
                     if ends {
                         self.expects = Expects::Nothing;
@@ -277,15 +303,15 @@ impl Down {
 
     /// Takes data out of chunks as far as the client has room.
     fn poll_chunks(&mut self, cx: &mut Context<'_>, data: &mut &[u8]) -> Poll<io::Result<()>> {
-        let Self { expects: Expects::Chunks(decoder, trailers), send: stream, .. } = self else {
+        let Self { expects: Expects::Chunks(decoder, trailers), send: stream, share, .. } = self else {
             return Poll::Ready(Ok(()));
         };
         loop {
             let (mut next, mut rest) = (*decoder, *data);
             match next.next(&mut rest).map_err(malformed)? {
                 Some(Part::Data(piece)) => {
-                    let count = ready!(poll_room(cx, stream.as_mut(), piece.len()))?;
-                    send(stream.as_mut(), &piece[..count], false)?;
+                    let count = ready!(poll_room(cx, stream.as_mut(), share, piece.len()))?;
+                    send(stream.as_mut(), share.piece(&piece[..count]), false)?;
                     // Once more, and no further than there was room.
                     let until = data.len() - rest.len() - (piece.len() - count);
                     let mut again = &data[..until];
@@ -305,7 +331,7 @@ impl Down {
         if decoder.is_done() {
             let trailers = std::mem::take(trailers);
             if trailers.is_empty() {
-                send(stream.as_mut(), &[], true)?;
+                send(stream.as_mut(), share.piece(&[]), true)?;
             } else if let Some(stream) = stream {
                 stream.send_trailers(trailers).map_err(broken)?;
             }
@@ -326,10 +352,11 @@ impl Down {
     }
 }
 
-/// Waits until the client has room for at least one byte of `wanted`, and says for how many.
+/// Waits until the client and the connection have room for at least one byte of `wanted`, and says for how many.
 fn poll_room(
     cx: &mut Context<'_>,
-    send: Option<&mut SendStream<Bytes>>,
+    send: Option<&mut SendStream<Piece>>,
+    share: &Share,
     wanted: usize,
 ) -> Poll<io::Result<usize>> {
     let send = send.ok_or(io::ErrorKind::NotConnected)?;
@@ -337,18 +364,23 @@ fn poll_room(
     loop {
         let room = send.capacity().min(wanted);
         if room > 0 {
-            return Poll::Ready(Ok(room));
+            return share.poll_room(cx).map(|most| Ok(room.min(most)));
         }
-        match ready!(send.poll_capacity(cx)) {
-            Some(room) => room.map_err(broken)?,
-            None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        match send.poll_capacity(cx) {
+            Poll::Ready(Some(room)) => room.map_err(broken)?,
+            Poll::Ready(None) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Poll::Pending => {
+                // Others can use what this one cannot.
+                share.pass();
+                return Poll::Pending;
+            }
         };
     }
 }
 
-fn send(send: Option<&mut SendStream<Bytes>>, data: &[u8], ends: bool) -> io::Result<()> {
+fn send(send: Option<&mut SendStream<Piece>>, piece: Piece, ends: bool) -> io::Result<()> {
     let send = send.ok_or(io::ErrorKind::NotConnected)?;
-    send.send_data(Bytes::copy_from_slice(data), ends).map_err(broken)
+    send.send_data(piece, ends).map_err(broken)
 }
 
 fn broken(error: h2::Error) -> io::Error {

@@ -6,8 +6,10 @@
 //! whatever a client speaks. The crate alone does it, without a framework around it: its connection is a state machine
 //! that our core polls with our own deadlines.
 //!
-//! What a client can make us hold: [`STREAMS`] requests, each of them like a client of HTTP/1.1, with [`SEND_BUFFER`] of
-//! its response on top; [`CONNECTION_WINDOW`] of bodies that no server has taken; one block of fields of `limits.head`.
+//! What a client can make us hold: [`STREAMS`] requests, each of them like a client of HTTP/1.1, but for the bodies of
+//! their responses; [`unsent::MOST`] of those written and not sent, up to that much again read and waiting for windows, and
+//! twice [`unsent::LEAST`] for each stream on top, less than 2 MiB in all; [`CONNECTION_WINDOW`] of bodies that no server
+//! has taken; one block of fields of `limits.head`.
 //!
 //! Not offered: server push, priorities, extended CONNECT (RFC 8441) and with it WebSocket, and Upgrade to h2c, which
 //! RFC 9113 §3.1 has taken back.
@@ -18,6 +20,7 @@ mod head;
 mod lane;
 #[cfg(test)]
 mod tests;
+mod unsent;
 mod wire;
 
 use std::time::Duration;
