@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 
 use crate::frames::*;
@@ -12,12 +13,97 @@ use crate::h2_client::{Client, get};
 use crate::life::{alone, peak};
 use crate::rig::*;
 
+/// While nobody reads, the proxy's kernel takes a part of [`STREAMS`] such bodies, and the proxy all the rest.
+const BODY: usize = 90 * 1024;
+const STREAMS: u32 = 8;
+
+/// A client with little room; with `segment`, the kernel of the proxy takes little at a time as well.
+fn narrow(rig: &Rig, segment: Option<u32>) -> Rude {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("sockets");
+    socket.set_recv_buffer_size(8192).expect("a socket");
+    if let Some(segment) = segment {
+        socket.set_tcp_mss(segment).expect("a socket");
+    }
+    socket.connect(&rig.address.into()).expect("someone listens");
+    let mut client = Rude::over(socket.into());
+    client.open_windows();
+    client
+}
+
+/// Asks for all, and waits until the proxy has an answer to each.
+fn asks(client: &mut Rude, rig: &Rig) {
+    (0..STREAMS).for_each(|at| client.ask(at * 2 + 1, &ASK));
+    answers(rig, STREAMS.into());
+}
+
 fn answers(rig: &Rig, count: u64) {
     let end = Instant::now() + Duration::from_secs(20);
     while rig.frontend().requests < count {
         assert!(Instant::now() < end, "{:?}", rig.frontend());
         thread::yield_now();
     }
+}
+
+/// How much of bodies is in frames, and the codes of GOAWAY among them.
+fn counted(mut bytes: &[u8]) -> (usize, Vec<u32>) {
+    let (mut data, mut codes) = (0, Vec::new());
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).expect("it fits");
+        let payload = &rest[..length.min(rest.len())];
+        match *kind {
+            DATA => data += payload.len(),
+            GOAWAY => codes.push(u32::from_be_bytes(payload[4..8].try_into().expect("four bytes"))),
+            _ => {}
+        }
+        bytes = &rest[payload.len()..];
+    }
+    (data, codes)
+}
+
+#[test]
+fn who_reads_slowly_gets_all_of_it_from_a_proxy_that_stops() {
+    let app = parrot(ok(&"x".repeat(BODY)));
+    let rig = rig_with(&[app.address], limits(), 1);
+    let mut client = narrow(&rig, Some(536));
+    asks(&mut client, &rig);
+    rig.proxy.drain();
+    let (mut taken, mut piece) = (Vec::new(), [0; 2048]);
+    // Longer than anyone waits for who takes nothing.
+    for _ in 0..70 {
+        thread::sleep(Duration::from_millis(50));
+        let count = client.0.read(&mut piece).expect("it goes on");
+        taken.extend_from_slice(&piece[..count]);
+    }
+    client.0.read_to_end(&mut taken).expect("an orderly end");
+    let (data, codes) = counted(&taken);
+    assert_eq!(data, BODY * STREAMS as usize);
+    // What it may ask, and, as it does not answer, which was its last.
+    assert_eq!(codes, [0, 0]);
+    drop(client);
+    assert_eq!(rig.proxy.join(Duration::from_secs(20)), 0);
+}
+
+#[test]
+fn what_a_client_says_last_takes_nothing_from_it() {
+    let app = parrot(ok(&"x".repeat(BODY)));
+    let rig = rig_with(&[app.address], limits(), 1);
+    let mut client = narrow(&rig, None);
+    asks(&mut client, &rig);
+    client.send(&frame(GOAWAY, 0, 0, &[0; 8]));
+    // The one core has heard it, and has nothing more to say.
+    (0..20).for_each(|_| assert!(rig.ask(LAST).contains("200 OK")));
+    let (mut taken, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        // It need not know that it is not heard any more.
+        client.send(&frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()));
+        match client.0.read(&mut piece) {
+            Ok(count @ 1..) => taken.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
+    }
+    assert_eq!(counted(&taken).0, BODY * STREAMS as usize);
+    drop(client);
+    rig.settles_at(0);
 }
 
 /// A server whose kernel holds as much as it can of a long body for everyone; it says no more.
@@ -109,7 +195,7 @@ fn streams_that_are_not_read_stop_no_others() {
     let app = origin(|mut wire, _| {
         while let Some(head) = wire.head() {
             let long = head.starts_with("GET /long");
-            wire.say(&ok(&"d".repeat(if long { 1 << 20 } else { 1 << 16 })));
+            wire.say(&ok(&"d".repeat(if long { 1 << 20 } else { BODY })));
         }
     });
     let rig = rig_with(&[app.address], limits(), 1);
@@ -120,6 +206,6 @@ fn streams_that_are_not_read_stop_no_others() {
     let _unread: Vec<_> =
         asked.into_iter().map(|response| client.head(response).expect("it has begun")).collect();
     for _ in 0..10 {
-        assert_eq!(client.get("/").1.len(), 1 << 16);
+        assert_eq!(client.get("/").1.len(), BODY);
     }
 }

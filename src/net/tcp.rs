@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -94,6 +95,17 @@ impl Tcp {
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Bytes that were written and that the other side's kernel has not acknowledged: `SIOCOUTQ` (tcp(7)), which libc knows
+    /// by the other name of the same number. 0 if the kernel does not say.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let mut count: libc::c_int = 0;
+        // SAFETY: the socket is open, and the kernel writes an integer that outlives the call.
+        #[expect(unsafe_code, reason = "no crate of ours has SIOCOUTQ")]
+        let result = unsafe { libc::ioctl(self.inner().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+        if result == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
+    }
+
     /// Ends when the connection is broken: the other side has reset it, or is no longer reached. It ends as well when
     /// nobody watches any more.
     pub async fn breaks(&self) {
@@ -180,6 +192,25 @@ mod tests {
         drop(far);
         assert_eq!(read(&tcp).await, b"");
         assert!(!tcp.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn what_the_other_side_has_not_taken_is_counted() {
+        let (mut far, near) = pair();
+        let tcp = Tcp::watch(near).expect("a watch");
+        assert_eq!(tcp.queued(), 0);
+        let block = [0; 65_536];
+        let mut given = 0;
+        while let Some(count) =
+            poll_fn(|cx| tcp.poll_give(cx, |mut tcp| tcp.write(&block))).await.expect("it is well")
+        {
+            given += count;
+        }
+        assert!((1..=given).contains(&tcp.queued()), "{} of {given}", tcp.queued());
+        far.read_exact(&mut vec![0; given]).expect("it is there");
+        while tcp.queued() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

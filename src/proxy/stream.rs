@@ -129,6 +129,11 @@ impl Stream {
         }
     }
 
+    /// Bytes in the kernel that the other side has not taken.
+    pub(super) fn queued(&self) -> usize {
+        self.socket().map_or(0, Tcp::queued)
+    }
+
     /// What the other side connected to.
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {

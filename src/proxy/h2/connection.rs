@@ -14,6 +14,7 @@ use h2::{Reason, RecvStream};
 
 use super::calm::Calm;
 use super::lane::{Lane, Outcome, Under};
+use super::linger::{LINGER, Outlet};
 use super::unsent::{Piece, Unsent};
 use super::wire::Wire;
 use crate::proxy::core::{Core, Guest};
@@ -24,8 +25,6 @@ use crate::proxy::session::Session;
 use crate::proxy::stream::Stream;
 use crate::proxy::visitor::Visitor;
 
-/// How long a client that was told to go may take to answer, when nothing runs any more.
-const LINGER: Ticks = Ticks::new(Duration::from_secs(2));
 const NEVER: Ticks = Ticks::new(Duration::MAX);
 
 /// Serves a client that speaks HTTP/2, `read` by whoever found that out, until either side has enough.
@@ -42,7 +41,8 @@ pub(in crate::proxy) async fn serve(
     let under = Under { secure: stream.is_secure(), local: stream.local_addr().ok() };
     let address = visitor.peer.ip().to_string().into();
     let life = Rc::new(Life::new(&core));
-    let wire = Wire { stream, read: read.into() };
+    let stream = Rc::new(RefCell::new(stream));
+    let wire = Wire { stream: Rc::clone(&stream), read: read.into() };
     let mut shaking = pin!(super::settings(core.limits.head).handshake::<_, Piece>(wire));
     let shaken = poll_fn(|cx| {
         life.timer.wakes(cx.waker());
@@ -52,15 +52,19 @@ pub(in crate::proxy) async fn serve(
             Poll::Pending => Poll::Pending,
         }
     });
-    match shaken.await {
-        Some(Ok(connection)) => {
-            let mut client = Client { connection, life, stay: Stay::Welcome, visitor, address, door, under };
-            poll_fn(|cx| client.poll(cx)).await;
-        }
-        Some(Err(error)) => core.broken_frames(visitor.peer, door.frontend, error),
-        None if core.is_draining() => {}
-        None => core.refused(visitor.peer, door.frontend, &Problem::HeadTimeout),
-    }
+    let connection = match shaken.await {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => return core.broken_frames(visitor.peer, door.frontend, error),
+        None if core.is_draining() => return,
+        None => return core.refused(visitor.peer, door.frontend, &Problem::HeadTimeout),
+    };
+    let (stay, outlet) = (Stay::Welcome, Outlet::new(stream));
+    let mut client = Client { connection, life, stay, outlet, visitor, address, door, under };
+    poll_fn(|cx| client.poll(cx)).await;
+    client.life.leave();
+    let Client { connection, life, outlet, .. } = client;
+    drop(connection);
+    outlet.linger(&core, &life.timer).await;
     drop(guest);
 }
 
@@ -126,6 +130,7 @@ struct Client {
     connection: Connection<Wire, Piece>,
     life: Rc<Life>,
     stay: Stay,
+    outlet: Outlet,
     visitor: Visitor,
     /// Its address in text.
     address: Rc<str>,
@@ -159,15 +164,26 @@ impl Client {
                     self.life.leave();
                     self.connection.graceful_shutdown();
                 }
+                // It takes what it gets, and does not answer.
+                Stay::Leaving if over && self.life.unsent.is_empty() => self.send_away(Reason::NO_ERROR),
                 Stay::Leaving | Stay::Away if over => return Poll::Ready(()),
                 Stay::Welcome | Stay::Leaving | Stay::Away => return Poll::Pending,
             }
         }
     }
 
-    /// Whether nothing runs and time is up.
-    fn is_over(&self) -> bool {
-        self.life.streams.get() == 0 && self.life.timer.expired()
+    /// Whether nothing runs and time is up. As long as the client takes what was written last, it has more time.
+    fn is_over(&mut self) -> bool {
+        let life = &self.life;
+        if life.streams.get() > 0 || !life.timer.expired() {
+            return false;
+        }
+        let takes = life.unsent.has_moved() | self.outlet.has_sunk();
+        let goes_on = takes && !life.unsent.is_empty();
+        if goes_on {
+            life.timer.set(life.patience.get());
+        }
+        !goes_on
     }
 
     /// Ends what runs, and the connection.

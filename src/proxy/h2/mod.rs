@@ -18,6 +18,7 @@ mod calm;
 mod connection;
 mod head;
 mod lane;
+mod linger;
 #[cfg(test)]
 mod tests;
 mod unsent;

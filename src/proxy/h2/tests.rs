@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::Buf as _;
+
 use super::calm::Calm;
 use super::head::{Follows, response, trailer};
 use super::unsent::{LEAST, MOST, Share, TURN, Unsent};
@@ -110,7 +112,7 @@ fn lanes_that_wait_have_turns_one_after_the_other() {
     drop(part);
     assert_eq!(room(&first), Some(TURN), "it waited as well");
     first.pass();
-    assert_eq!(room(&first), Some(MOST));
+    assert_eq!((room(&first), unsent.is_empty()), (Some(MOST), true));
 }
 
 #[test]
@@ -154,4 +156,15 @@ fn the_more_waits_the_less_is_read() {
     let pieces: Vec<_> = (0..MOST / 256).map(|_| lanes[0].piece(b"x")).collect();
     assert_eq!(room(&lanes[1]), None);
     drop(pieces);
+}
+
+#[test]
+fn what_is_sent_has_moved() {
+    let unsent = Rc::<Unsent>::default();
+    let mut piece = Share::new(&unsent).piece(b"hello");
+    assert_eq!((unsent.has_moved(), unsent.is_empty()), (false, false));
+    piece.advance(2);
+    assert_eq!((piece.chunk(), unsent.has_moved(), unsent.has_moved()), (&b"llo"[..], true, false));
+    drop(piece);
+    assert!(unsent.is_empty());
 }

@@ -31,6 +31,8 @@ pub(super) struct Unsent {
     /// Set aside for lanes whose turn it is.
     due: Cell<usize>,
     queue: RefCell<VecDeque<Rc<RefCell<Place>>>>,
+    /// Some was sent since this was asked for.
+    moved: Cell<bool>,
 }
 
 /// Where a lane stands.
@@ -44,6 +46,16 @@ enum Place {
 }
 
 impl Unsent {
+    /// Whether nothing waits to be sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.get() == 0
+    }
+
+    /// Whether some was sent since the last call.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved.take()
+    }
+
     fn left(&self) -> usize {
         MOST.saturating_sub(self.bytes.get() + self.due.get())
     }
@@ -176,6 +188,7 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
+        self.unsent.moved.set(true);
     }
 }
 

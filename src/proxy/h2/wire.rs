@@ -1,7 +1,10 @@
-//! A connection as the `h2` crate wants it: what was read already comes first.
+//! A connection as the `h2` crate wants it: what was read already comes first. The crate does not give it back, so it is
+//! lent: when the crate has done its part, there is a leave to take.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,7 +14,7 @@ use crate::proxy::stream::Stream;
 /// A client's connection.
 #[derive(Debug)]
 pub(super) struct Wire {
-    pub(super) stream: Stream,
+    pub(super) stream: Rc<RefCell<Stream>>,
     /// What was read before it was known what is spoken.
     pub(super) read: Box<[u8]>,
 }
@@ -23,7 +26,7 @@ impl AsyncRead for Wire {
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.read.is_empty() {
-            return self.stream.poll_read(cx, room);
+            return self.stream.borrow_mut().poll_read(cx, room);
         }
         let count = room.remaining().min(self.read.len());
         room.put_slice(&self.read[..count]);
@@ -33,27 +36,27 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, data)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.borrow_mut().poll_write(cx, data)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream.poll_write_vectored(cx, data)
+        self.stream.borrow_mut().poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.borrow_mut().poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.borrow_mut().poll_shutdown(cx)
     }
 }
