@@ -196,6 +196,27 @@ fn a_connection_that_asks_nothing_is_closed_in_time() {
 }
 
 #[test]
+fn who_comes_when_all_places_are_taken_is_told_so_in_frames() {
+    let app = site("app1");
+    let rig = rig_with(&[app.address], Limits { connections: 1, ..limits() }, 1);
+    let mut inside = rig.client();
+    inside.say(GET);
+    inside.message();
+    let mut client = Rude::connect(&rig);
+    assert_eq!(client.next().map(|frame| frame.kind), Some(SETTINGS));
+    let goodbye = client.next().expect("a reason");
+    assert_eq!(
+        (goodbye.kind, &goodbye.payload[..4], goodbye.code()),
+        (GOAWAY, &[0; 4][..], ENHANCE_YOUR_CALM)
+    );
+    assert!(client.next().is_none());
+    assert_eq!(rig.frontend().errors, 1);
+    drop(client);
+    rig.settles_at(1);
+    assert!(rig.ask(LAST).starts_with("HTTP/1.1 503 "), "and others in words");
+}
+
+#[test]
 fn more_streams_than_agreed_are_refused() {
     let app = origin(|mut wire, _| drop(wire.rest()));
     let rig = rig_with(&[app.address], limits(), 1);

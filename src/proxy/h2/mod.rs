@@ -32,6 +32,10 @@ pub(super) use lane::Lane;
 /// How a client begins that knows, or has agreed on, that HTTP/2 is spoken (RFC 9113 §3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// What a client hears that there is no room for: empty SETTINGS, and GOAWAY with ENHANCE_YOUR_CALM, which says that none of
+/// its requests was looked at (RFC 9113 §6.8).
+pub(super) const REFUSAL: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
+
 /// Requests of one connection at a time.
 const STREAMS: u32 = 128;
 /// What a client may send of one body before a server has taken it: the least that RFC 9113 §6.9.2 begins with.

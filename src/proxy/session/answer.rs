@@ -8,6 +8,7 @@ use super::{Asked, Instead, Next, Session};
 use crate::http::{Body, Delivery};
 use crate::proxy::buffer::Buffer;
 use crate::proxy::deadline::Ticks;
+use crate::proxy::h2;
 use crate::proxy::page::Page;
 use crate::proxy::pipe::{Means, Pipe};
 use crate::proxy::problem::Problem;
@@ -21,9 +22,24 @@ impl Session {
     /// Answers with a problem before anything is read as a request. What the client sends is not read as one.
     pub(in crate::proxy) async fn refuse(&mut self, problem: &Problem) {
         self.wake_by_timer().await;
-        self.answer(problem, false, false).await;
+        if self.door.h2 && self.has_begun_h2().await {
+            self.core.refused(self.visitor.peer, self.door.frontend, problem);
+            self.say(h2::REFUSAL.to_vec(), &[], false).await;
+        } else {
+            self.answer(problem, false, false).await;
+        }
         self.linger().await;
         self.buffer.release(&self.core.buffers);
+    }
+
+    /// Whether what has come already begins as HTTP/2 does. Nobody waits for it.
+    async fn has_begun_h2(&mut self) -> bool {
+        poll_fn(|cx| {
+            // Who has closed is found out about again.
+            let _read = self.buffer.poll_fill(cx, &mut self.stream, &self.core.buffers);
+            Poll::Ready(self.buffer.data().starts_with(h2::PREFACE))
+        })
+        .await
     }
 
     /// Answers with the problem itself.
