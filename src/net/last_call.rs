@@ -10,8 +10,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use socket2::SockRef;
 
-use super::bpf::{Assembler, Instruction, code};
-use super::listen::{Listener, accept, defer_accept};
+use super::listen::{Listener, accept, defer_accept, least_hops};
 
 impl Listener {
     /// From now on clients are accepted before they have said anything. Those that are waited for already come in
@@ -24,13 +23,18 @@ impl Listener {
     }
 
     /// From now on nobody new gets through: their SYNs are dropped, so that they try again, and find either another
-    /// process that listens or nobody. Handshakes that have begun go on.
+    /// process that listens or nobody. Handshakes that have begun go on; who comes out of one has to be
+    /// [let through](let_through).
+    ///
+    /// For this the listener takes only what has crossed no router and began with a TTL of 255, as no common system
+    /// begins; the kernel does not hold handshakes that have begun to it. A filter of our own takes a privilege since
+    /// Linux 6.18, which the data plane has given up.
     ///
     /// # Errors
-    /// Out of memory for socket options (`net.core.optmem_max`).
+    /// Never for an open listener.
     pub fn let_nobody_begin(&self) -> io::Result<()> {
-        let program: Vec<_> = begun().into_iter().map(Instruction::for_kernel).collect();
-        SockRef::from(&self.as_fd()).attach_filter(&program)
+        let address = SockRef::from(&self.as_fd()).local_addr()?;
+        least_hops(self.as_fd().as_raw_fd(), !address.is_ipv6(), i32::from(u8::MAX))
     }
 
     /// Hands over everyone who has connected, without a look at what the reactor knows.
@@ -49,41 +53,82 @@ impl Listener {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Label {
-    Drop,
-}
-
-/// Takes every segment but a SYN without an ACK; to a listener's filter a packet begins with its TCP header (RFC 9293
-/// §3.1).
-fn begun() -> Vec<Instruction> {
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    const ACK: u32 = 0x10;
-    let mut program = Assembler::new();
-    program.then(code::LOAD_BYTE, FLAGS);
-    program.then(code::AND_K, SYN | ACK);
-    program.jump_if(code::IF_EQUAL_K, SYN, Label::Drop);
-    program.then(code::RETURN, u32::MAX);
-    program.place(Label::Drop);
-    program.then(code::RETURN, 0);
-    program.finish()
+/// Takes what comes on a connection that was accepted after [`Listener::let_nobody_begin`], whose terms it has inherited.
+/// What has come before is sent again.
+///
+/// # Errors
+/// Never for an open connection.
+pub fn let_through(accepted: &TcpStream, peer: SocketAddr) -> io::Result<()> {
+    least_hops(accepted.as_raw_fd(), peer.is_ipv4(), 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::bpf::run;
+    use std::io::Read;
+    use std::thread;
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
+    use tokio::runtime::Builder;
+
+    use super::super::listen::listen;
     use super::*;
 
+    /// Has this thread alone give up what it is allowed as root. If it is not root, it has nothing to give up.
+    fn become_nobody() {
+        const NOBODY: libc::uid_t = 65_534;
+        // SAFETY: the call takes three numbers.
+        #[expect(unsafe_code, reason = "the library's function changes every thread of the process")]
+        let _ = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+    }
+
+    /// Someone whose segments come with this TTL.
+    fn comer(address: SocketAddr, ttl: u32) -> Socket {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+        set_ttl(&socket, address, ttl);
+        socket
+    }
+
+    fn set_ttl(socket: &Socket, address: SocketAddr, ttl: u32) {
+        let set = if address.is_ipv4() { socket.set_ttl_v4(ttl) } else { socket.set_unicast_hops_v6(ttl) };
+        set.expect("it is a socket");
+    }
+
+    /// Nobody begins, and whoever gets through all the same, as those who have begun before do, is heard.
+    fn closes(address: &str) {
+        become_nobody();
+        let address = address.parse().expect("an address");
+        let listener = listen(address, None, false).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let listener = Listener::new(listener).expect("a watch");
+        listener.let_nobody_begin().expect("it takes no privilege");
+        let late = comer(address, 64).connect_timeout(&address.into(), Duration::from_millis(300));
+        assert_eq!(late.expect_err("its SYN is dropped").kind(), io::ErrorKind::TimedOut);
+        let begun = comer(address, 255);
+        begun.connect(&address.into()).expect("it gets through");
+        set_ttl(&begun, address, 64);
+        begun.send(b"hello").expect("it is connected");
+        let mut accepted = Vec::new();
+        while accepted.is_empty() {
+            listener.take_queued(|tcp, peer| accepted.push((tcp, peer))).expect("a queue");
+        }
+        let (mut tcp, peer) = accepted.remove(0);
+        let_through(&tcp, peer).expect("it is open");
+        tcp.set_nonblocking(false).expect("it is a socket");
+        tcp.set_read_timeout(Some(Duration::from_secs(20))).expect("it is a socket");
+        let mut said = [0; 5];
+        tcp.read_exact(&mut said).expect("it is sent again");
+        assert_eq!(&said, b"hello");
+    }
+
     #[test]
-    fn only_what_begins_a_connection_is_dropped() {
-        let taken = |flags: u8| {
-            let mut segment = [0; 20];
-            segment[13] = flags;
-            run(&begun(), &segment, &[], 0) > 0
-        };
-        // SYN, and SYN with ECN; ACK, data, FIN, RST, SYN-ACK.
-        assert!(!taken(0x02) && !taken(0xC2));
-        assert!([0x10, 0x18, 0x11, 0x04, 0x12].into_iter().all(taken));
+    fn nobody_begins_any_more_and_who_has_begun_is_let_through() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let closing = thread::spawn(move || {
+                let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async { closes(address) });
+            });
+            closing.join().expect("it closes as it should");
+        }
     }
 }

@@ -56,11 +56,21 @@ fn open(address: SocketAddr, defer: Option<Duration>, asks: bool) -> io::Result<
 
 /// `TCP_DEFER_ACCEPT` for up to so many seconds; 0 turns it off.
 pub(super) fn defer_accept(socket: RawFd, seconds: libc::c_int) -> io::Result<()> {
-    let length = libc::socklen_t::try_from(size_of_val(&seconds)).unwrap_or(0);
-    let option = (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+    set(socket, (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT), seconds)
+}
+
+/// Segments that come with a smaller TTL or hop limit are dropped, by `IP_MINTTL` (ip(7)) or `IPV6_MINHOPCOUNT`
+/// (linux/in6.h); 0 takes them all.
+pub(super) fn least_hops(socket: RawFd, is_ipv4: bool, least: libc::c_int) -> io::Result<()> {
+    let v4 = (libc::IPPROTO_IP, libc::IP_MINTTL);
+    set(socket, if is_ipv4 { v4 } else { (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT) }, least)
+}
+
+fn set(socket: RawFd, (level, name): (libc::c_int, libc::c_int), value: libc::c_int) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or(0);
     // SAFETY: the socket is open, and the kernel reads `length` bytes of an integer that outlives the call.
-    #[expect(unsafe_code, reason = "no crate of ours has TCP_DEFER_ACCEPT")]
-    let result = unsafe { libc::setsockopt(socket, option.0, option.1, (&raw const seconds).cast(), length) };
+    #[expect(unsafe_code, reason = "no crate of ours has these options")]
+    let result = unsafe { libc::setsockopt(socket, level, name, (&raw const value).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -10,7 +10,7 @@ pub mod clock;
 pub mod files;
 pub mod heartbeat_socket;
 pub mod keepalive;
-mod last_call;
+pub mod last_call;
 pub mod listen;
 pub mod manager;
 pub mod ndp;

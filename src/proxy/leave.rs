@@ -1,6 +1,7 @@
 //! The end of a door: whoever got through to it before it closes is served.
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::core::{BATCH, Core};
 use super::deadline::TICK;
 use super::door::Door;
 use crate::net::files::is_exhaustion;
+use crate::net::last_call::let_through;
 use crate::net::listen::Listener;
 
 /// Until the kernel has let in those whose first byte it was waiting for: a second, and some for a slow machine.
@@ -24,14 +26,20 @@ impl Core {
         }
         self.note(door, listener.let_nobody_begin());
         self.accept_for(HANDSHAKE, listener, door).await;
-        self.note(door, listener.take_queued(|tcp, peer| self.admit(tcp, peer, door)));
+        self.note(door, listener.take_queued(|tcp, peer| self.admit_late(tcp, peer, door)));
+    }
+
+    /// As [`Core::admit`], whether or not nobody may begin any more.
+    fn admit_late(self: &Rc<Self>, tcp: TcpStream, peer: SocketAddr, door: &Rc<Door>) {
+        self.note(door, let_through(&tcp, peer));
+        self.admit(tcp, peer, door);
     }
 
     /// Goes on accepting for a while.
     async fn accept_for(self: &Rc<Self>, span: Duration, listener: &Listener, door: &Rc<Door>) {
         let go_on = async {
             loop {
-                match listener.accept(BATCH, |tcp, peer| self.admit(tcp, peer, door)).await {
+                match listener.accept(BATCH, |tcp, peer| self.admit_late(tcp, peer, door)).await {
                     Ok(_) => tokio::task::yield_now().await,
                     Err(error) => self.accept_failed(door, &error).await,
                 }
