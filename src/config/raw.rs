@@ -95,6 +95,7 @@ pub(super) struct Frontend {
     pub(super) redirect: Option<Field<Option<Redirect>>>,
     pub(super) connect: Option<Field<bool>>,
     pub(super) defer_accept: Option<Field<bool>>,
+    pub(super) fast_open: Option<Field<bool>>,
     /// `None` when it is wrong, `Some(None)` when it speaks plain.
     pub(super) tls: Option<Option<tls::Read<FrontendTls>>>,
     pub(super) accept_proxy: Option<Vec<Network>>,
@@ -237,6 +238,7 @@ fn frontend(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option
         redirect,
         connect: table.optional("connect", value::switch),
         defer_accept: table.optional("defer_accept", value::switch),
+        fast_open: table.optional("fast_open", value::switch),
         accept_proxy: table.or("accept_proxy", Vec::new(), proxy_protocol::networks),
         maintenance: maintenance::maintenance(table.entry("maintenance"), table.problems),
         sorry_pool: table.optional("sorry_pool", value::name),

@@ -323,6 +323,7 @@ fn valid_frontend(file: &File, frontend: &Frontend) -> Option<valid::Frontend> {
             Some(given) => *given.get_ref(),
             None => frontend.mode? == valid::Mode::Http,
         },
+        fast_open: frontend.fast_open.as_ref()?.as_ref().is_some_and(|given| *given.get_ref()),
         tls: frontend.tls.as_ref()?.as_ref().map(|tls| tls.valid.clone()),
         accept_proxy: frontend.accept_proxy.clone()?,
         maintenance: frontend.maintenance.as_ref()?.as_ref().map(|read| read.valid.clone()),

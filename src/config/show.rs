@@ -95,6 +95,7 @@ fn write_frontend(config: &Config, frontend: &Frontend, out: &mut String) -> std
     writeln!(out, "route = {}", request_route::show(&frontend.routes, name))?;
     writeln!(out, "redirect = {}", request_route::show_redirect(frontend.redirect))?;
     writeln!(out, "connect = {}\ndefer_accept = {}", frontend.connect, frontend.defer_accept)?;
+    writeln!(out, "fast_open = {}", frontend.fast_open)?;
     if let Some(tls) = &frontend.tls {
         writeln!(out, "tls  = {}", tls::show::frontend(tls))?;
     }

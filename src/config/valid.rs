@@ -177,6 +177,8 @@ pub struct Frontend {
     /// Clients are accepted when they have said something. Default: true for [`Mode::Http`], false for [`Mode::Tcp`],
     /// where the server may speak first.
     pub defer_accept: bool,
+    /// The first bytes of a client that was here before may come with its SYN (RFC 7413). Default no.
+    pub fast_open: bool,
     /// How it speaks TLS. Default not at all.
     pub tls: Option<FrontendTls>,
     /// The proxies whose connections begin with a PROXY header that says who the client is. Default none.
@@ -203,6 +205,7 @@ impl Default for Frontend {
             redirect: None,
             connect: false,
             defer_accept: true,
+            fast_open: false,
             tls: None,
             accept_proxy: Vec::new(),
             maintenance: None,

@@ -1,7 +1,8 @@
 //! What is passed on: the head as it came, without the fields that end here, with the ones that a proxy adds.
 //!
-//! Lines that stay are copied as they are, in runs, but for those of servers with white space before the colon. Via is not added, although RFC 9110 §7.6.3 asks for it: Nginx
-//! stops compressing when it sees one, and HAProxy does not send it either.
+//! Lines that stay are copied as they are, in runs, but for those of servers with white space before the colon. Via is
+//! not added, although RFC 9110 §7.6.3 asks for it: Nginx stops compressing when it sees one, and HAProxy does not send
+//! it either.
 
 use httparse::Header;
 

@@ -51,7 +51,7 @@ pub fn begin_accepted(connection: &TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::listen::listen;
+    use crate::net::listen::{Manner, listen};
 
     /// Whether it is asked, and as it should be.
     fn is_asked(connection: &TcpStream) -> bool {
@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn a_connection_of_ours_is_asked_and_an_accepted_one_at_once_or_later() {
         for asks in [true, false] {
-            let listener = listen(([127, 0, 0, 1], 0).into(), None, asks).expect("a free port");
+            let listener = listen(([127, 0, 0, 1], 0).into(), Manner { asks, ..Manner::default() })
+                .expect("a free port");
             listener.set_nonblocking(false).expect("it is a socket");
             let ours = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
             begin(&ours).expect("it is open");

@@ -71,7 +71,7 @@ mod tests {
     use socket2::{Domain, Socket, Type};
     use tokio::runtime::Builder;
 
-    use super::super::listen::listen;
+    use super::super::listen::{Manner, listen};
     use super::*;
 
     /// Has this thread alone give up what it is allowed as root. If it is not root, it has nothing to give up.
@@ -98,7 +98,7 @@ mod tests {
     fn closes(address: &str) {
         become_nobody();
         let address = address.parse().expect("an address");
-        let listener = listen(address, None, false).expect("a free port");
+        let listener = listen(address, Manner::default()).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let listener = Listener::new(listener).expect("a watch");
         listener.let_nobody_begin().expect("it takes no privilege");

@@ -14,26 +14,37 @@ use super::watched::watched;
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+/// Clients that may have said something before their handshake is complete; the others begin as ever.
+const FAST: libc::c_int = 1024;
+
+/// How clients are taken in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// A connection is accepted when its first bytes are there, or once the client has said nothing for that long:
+    /// `TCP_DEFER_ACCEPT` (tcp(7)), which the kernel counts in repetitions of its SYN-ACK: 1 s, 3 s, 7 s and so on. Not for
+    /// protocols where the server may speak first.
+    pub defer: Option<Duration>,
+    /// Clients that are silent are asked whether they are there, see [`keepalive`]; else once they
+    /// [begin to be](keepalive::begin_accepted).
+    pub asks: bool,
+    /// The first bytes of a client that was here before may come with its SYN: `TCP_FASTOPEN` (tcp(7), RFC 7413), where
+    /// `net.ipv4.tcp_fastopen` has the bit for it. They may come twice.
+    pub fast_open: bool,
+}
 
 /// Opens a non-blocking listener on `address`; port 0 picks a free one.
 ///
 /// `SO_REUSEPORT`: every core has its own listener and the kernel spreads the connections. `IP_FREEBIND`: the address
 /// may be held by another node now. `TCP_NODELAY` is inherited by what is accepted. IPv6 means IPv6 only.
 ///
-/// With `defer` a connection is accepted when its first bytes are there, or once the client has said nothing for that
-/// long: `TCP_DEFER_ACCEPT` (tcp(7)), which the kernel counts in repetitions of its SYN-ACK: 1 s, 3 s, 7 s and so on.
-/// Not for protocols where the server may speak first.
-///
-/// With `asks` clients that are silent are asked whether they are there, see [`keepalive`]; without, once they
-/// [begin to be](keepalive::begin_accepted).
-///
 /// # Errors
 /// With the address and what to do about it.
-pub fn listen(address: SocketAddr, defer: Option<Duration>, asks: bool) -> Result<TcpListener, ListenError> {
-    open(address, defer, asks).map_err(|source| ListenError { address, source })
+pub fn listen(address: SocketAddr, manner: Manner) -> Result<TcpListener, ListenError> {
+    open(address, manner).map_err(|source| ListenError { address, source })
 }
 
-fn open(address: SocketAddr, defer: Option<Duration>, asks: bool) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, manner: Manner) -> io::Result<TcpListener> {
+    let Manner { defer, asks, fast_open } = manner;
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv4() {
         socket.set_freebind_v4(true)?;
@@ -48,6 +59,9 @@ fn open(address: SocketAddr, defer: Option<Duration>, asks: bool) -> io::Result<
     if let Some(silence) = defer {
         let seconds = libc::c_int::try_from(silence.as_millis().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
         defer_accept(socket.as_raw_fd(), seconds)?;
+    }
+    if fast_open {
+        set(socket.as_raw_fd(), (libc::IPPROTO_TCP, libc::TCP_FASTOPEN), FAST)?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -170,17 +184,34 @@ mod tests {
 
     #[test]
     fn cores_share_a_port_and_a_foreign_address_can_be_bound() {
-        let first = listen(([127, 0, 0, 1], 0).into(), None, false).expect("a free port");
+        let first = listen(([127, 0, 0, 1], 0).into(), Manner::default()).expect("a free port");
         let address = first.local_addr().expect("it is bound");
-        assert!(listen(address, Some(Duration::from_secs(1)), false).is_ok());
-        assert!(listen(([192, 0, 2, 1], 0).into(), None, false).is_ok(), "TEST-NET-1 is on no machine");
+        assert!(listen(address, Manner { defer: Some(Duration::from_secs(1)), ..Manner::default() }).is_ok());
+        assert!(listen(([192, 0, 2, 1], 0).into(), Manner::default()).is_ok(), "TEST-NET-1 is on no machine");
+    }
+
+    #[test]
+    fn fast_open_is_for_whom_it_was_asked() {
+        for fast_open in [false, true] {
+            let listener = listen(([127, 0, 0, 1], 0).into(), Manner { fast_open, ..Manner::default() });
+            let listener = listener.expect("a free port");
+            let (mut length, mut size) = (0, libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("4"));
+            let (level, name) = (libc::IPPROTO_TCP, libc::TCP_FASTOPEN);
+            // SAFETY: the socket is open, and the kernel writes an integer and its size, which outlive the call.
+            #[expect(unsafe_code, reason = "no crate of ours has TCP_FASTOPEN")]
+            let result = unsafe {
+                let to = (&raw mut length).cast();
+                libc::getsockopt(listener.as_raw_fd(), level, name, to, &raw mut size)
+            };
+            assert_eq!((result, length), (0, if fast_open { FAST } else { 0 }));
+        }
     }
 
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("it is bound");
-        let said = listen(address, None, false).expect_err("it is taken").to_string();
+        let said = listen(address, Manner::default()).expect_err("it is taken").to_string();
         assert!(said.contains(&address.to_string()) && said.contains("change `bind`"), "{said}");
     }
 }

@@ -162,11 +162,16 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
         let defer = settings.defer_accept.then_some(SILENCE);
         // Of HTTP the limits on time are shorter.
         let asks = settings.mode == Mode::Tcp;
+        let fast_open = settings.fast_open;
+        if fast_open {
+            warn_of_slow_kernel(&settings.name);
+        }
+        let manner = net::listen::Manner { defer, asks, fast_open };
         for address in &settings.bind {
             // Port 0: the first core picks one, the others follow.
             let mut address = *address;
             for core in &mut cores {
-                let listener = net::listen::listen(address, defer, asks)?;
+                let listener = net::listen::listen(address, manner)?;
                 address = listener.local_addr()?;
                 let tls = tls.frontends.get(frontend).cloned().flatten();
                 let page = pages.get(frontend).cloned().flatten();
@@ -178,6 +183,17 @@ fn open(settings: &Settings, tls: &Tls) -> io::Result<(Proxy, Vec<Listeners>)> {
         addresses.push(bound);
     }
     Ok((Proxy { shared: Arc::default(), cores: Vec::new(), addresses }, cores))
+}
+
+/// The kernel takes `TCP_FASTOPEN` and does nothing for it unless it is told to.
+fn warn_of_slow_kernel(frontend: &str) {
+    const SERVER: i64 = 2;
+    if let Some(now) = net::sysctl::read("ipv4/tcp_fastopen").filter(|now| now & SERVER == 0) {
+        tracing::warn!(
+            "frontend {frontend}: fast_open does nothing while net.ipv4.tcp_fastopen is {now}: set it to {}",
+            now | SERVER
+        );
+    }
 }
 
 /// Two files for every client and every pipe, some for the rest.

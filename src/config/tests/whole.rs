@@ -18,7 +18,7 @@ fn a_small_file_has_the_documented_defaults() {
     assert_eq!((check.interval, check.timeout, check.rise, check.fall), (second, second, 2, 3));
     assert_eq!(*check, Check::new(CheckKind::Http(HttpCheck::get("/health"))));
     assert_eq!(config.pools[0].servers[0].weight, 1);
-    assert!(config.frontends[0].defer_accept);
+    assert!(config.frontends[0].defer_accept && !config.frontends[0].fast_open);
     assert_eq!(config.proxy, ProxySettings::default());
     assert_eq!(config.limits, Limits::default());
     assert_eq!((config.limits.head, config.limits.headers), (32_768, 100));
@@ -43,7 +43,8 @@ fn the_labs_file_is_valid_without_a_warning() {
 fn what_show_prints_is_read_back_as_the_same_config() {
     let everything = with("check = { http = \"/health\" }", EVERYTHING)
         + "[proxy]\nthreads = 3\n[limits]\nbody = \"1.5MiB\"";
-    let everything = everything.replace("pool = \"app\"", "pool = \"app\"\ndefer_accept = false");
+    let everything =
+        everything.replace("pool = \"app\"", "pool = \"app\"\ndefer_accept = false\nfast_open = true");
     for text in [SMALL, LAB, &everything] {
         let config = parsed(text).config;
         assert_eq!(parsed(&show(&config)).config, config);

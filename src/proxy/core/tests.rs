@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::config::Frontend;
-use crate::net::listen::listen;
+use crate::net::listen::{Manner, listen};
 
 #[test]
 fn a_door_closes_when_nobody_comes_to_tell_it() {
-    let listener = listen(([127, 0, 0, 1], 0).into(), None, false).expect("a free port");
+    let listener = listen(([127, 0, 0, 1], 0).into(), Manner::default()).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let door = Door::new(0, &Frontend { defer_accept: false, ..Frontend::default() }, address);
     let shared = Shared { draining: AtomicBool::new(true), ..Shared::default() };
