@@ -18,7 +18,8 @@
 //! - `many`: vipd with 1,000 servers in its pool beside 2, and HAProxy alike. `cores`: vipd with two threads beside one;
 //!   they have both processors, together with wrk and the servers, so it tells what sharing costs and not how fast two
 //!   are;
-//! - `latency`: at half of the lowest peak rate of the proxies, the same rate for all, sent when it is due;
+//! - `latency`: at a half, a quarter and an eighth of the lowest peak rate of the proxies, the same rate for all, sent when
+//!   it is due;
 //! - `overload`: latency inside the limits while more come than may: with `VIPD_BENCH_KNOCKS` (1000) connections a second
 //!   beyond the limit on connections, and with five times the requests that a limited server and its queue take;
 //! - `idle`, with fresh processes only: the memory of `VIPD_BENCH_IDLE` (10000) connections that have asked once.
@@ -30,6 +31,8 @@
 mod idle;
 #[path = "latency.rs"]
 mod latency;
+#[path = "machine.rs"]
+mod machine;
 #[path = "overload.rs"]
 mod overload;
 #[path = "place.rs"]
@@ -42,6 +45,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use std::{env, fs};
 
+use machine::Meter;
 use stack::{Apps, Failure, Stack, Tuned};
 
 fn main() -> ExitCode {
@@ -143,6 +147,11 @@ enum Scheme {
     H2,
 }
 
+/// A turn in which a hypervisor took more of the machine than this is had again, so often in all. A proxy that has less to
+/// do sleeps more often, and waking up is a little stolen as well.
+const STOLEN: f64 = 0.1;
+const TURNS: usize = 5;
+
 /// Requests at a time.
 const STREAMS: &str = "32";
 
@@ -236,7 +245,7 @@ impl Case {
     fn rounds(&self, stacks: &[Stack], rounds: usize, seconds: usize) -> Result<Vec<Vec<Sample>>, Failure> {
         let mut measured = Vec::new();
         for round in 0..=rounds {
-            let turn = stacks.iter().map(|stack| self.measure(stack, seconds));
+            let turn = stacks.iter().map(|stack| self.measure_in_peace(stack, seconds));
             let turn = turn.collect::<Result<Vec<_>, _>>()?;
             // The first round warms up.
             if round > 0 {
@@ -246,19 +255,34 @@ impl Case {
         Ok(measured)
     }
 
+    /// The turn of several that the machine disturbed least, or the first that it let alone.
+    fn measure_in_peace(&self, stack: &Stack, seconds: usize) -> Result<Sample, Failure> {
+        let mut best = self.measure(stack, seconds)?;
+        for _ in 1..TURNS {
+            if best.stolen <= STOLEN {
+                break;
+            }
+            let again = self.measure(stack, seconds)?;
+            if again.stolen < best.stolen {
+                best = again;
+            }
+        }
+        Ok(best)
+    }
+
     fn measure(&self, stack: &Stack, seconds: usize) -> Result<Sample, Failure> {
-        let before = stack.cpu()?;
+        let (before, meter) = (stack.cpu()?, Meter::start()?);
         let (requests, text) = match self.scheme {
             Scheme::Handshakes { resumed } => self.shake(stack, resumed, seconds)?,
             Scheme::H2 => self.h2load(stack, seconds)?,
             Scheme::Http | Scheme::Https | Scheme::Tcp => self.load(stack, seconds)?,
         };
-        let used = stack.cpu()? - before;
+        let (used, stolen) = (stack.cpu()? - before, meter.stolen()?);
         if requests <= 0.0 {
             return Err(Failure(format!("{}: nothing was counted:\n{text}", stack.name)));
         }
         let seconds = f64::from(u32::try_from(seconds).map_err(|_| Failure("too many seconds".into()))?);
-        Ok(Sample { micros: used * 1e6 / requests, rate: requests / seconds })
+        Ok(Sample { micros: used * 1e6 / requests, rate: requests / seconds, stolen })
     }
 
     /// h2load; how many requests it counted, and what it said.
@@ -316,6 +340,8 @@ struct Sample {
     micros: f64,
     /// Requests a second.
     rate: f64,
+    /// The share of the machine's time that others had.
+    stolen: f64,
 }
 
 fn report(case: &Case, stacks: &[Stack], rounds: &[Vec<Sample>]) {
