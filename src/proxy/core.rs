@@ -36,7 +36,13 @@ use crate::config::{Limits, Mode};
 use crate::http::Date;
 use crate::net::clock;
 use crate::net::listen::Listener;
-use crate::pool::{Seat, ServerId, Snapshot};
+use crate::pool::{ServerId, Snapshot};
+
+pub(super) use self::guest::Guest;
+
+mod guest;
+#[cfg(test)]
+mod tests;
 
 /// How long an idle connection may still bring a request once the doors are closed, to be told that it is the last one.
 const LAST_CALL: Ticks = Ticks::new(Duration::from_secs(1));
@@ -372,33 +378,3 @@ impl Core {
 fn today() -> Date {
     Date::at(clock::wall_ms() / 1000)
 }
-
-/// A client inside; counted until it is dropped.
-pub(super) struct Guest {
-    core: Rc<Core>,
-    /// Its place among the connections of its source, if those are limited.
-    seat: Option<Box<Seat>>,
-}
-
-impl Guest {
-    /// With how many were inside before, over all cores.
-    fn enter(core: &Rc<Core>) -> (Self, usize) {
-        core.sessions.set(core.sessions.get() + 1);
-        let others = core.shared.connections.0.fetch_add(1, Ordering::Relaxed);
-        (Self { core: Rc::clone(core), seat: None }, others)
-    }
-
-    pub(super) fn core(&self) -> Rc<Core> {
-        Rc::clone(&self.core)
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.core.sessions.set(self.core.sessions.get() - 1);
-        self.core.shared.connections.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests;

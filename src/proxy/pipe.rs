@@ -10,10 +10,9 @@ use super::buffer::{Buffer, Buffers};
 use super::bulk::{BULK, Bulk};
 use super::deadline::{Ticks, Timer};
 use super::stream::Stream;
-use crate::http::{self, Body, Decoder, Delivery, END, LAST_CHUNK, Malformed, Part};
+use crate::http::{Body, Decoder, Delivery, Malformed};
 
-/// Bytes of a body that are copied behind the head, so that one plain write takes both.
-const COPY: usize = 2048;
+mod stage;
 
 /// What is still to be written, and what is still to be read for it.
 #[derive(Debug)]
@@ -306,124 +305,5 @@ impl Pipe {
             Source::Length(left) => left == self.direct as u64,
             Source::Chunked(_) | Source::UntilClose => false,
         }
-    }
-
-    /// Turns what has arrived into what is written next. Everything staged before has been written.
-    fn stage(&mut self, buffer: &mut Buffer) -> Result<(), Broken> {
-        if buffer.is_empty() || self.direct > 0 || (self.sent > 0 && self.sent < self.out.len()) {
-            return Ok(());
-        }
-        match self.body {
-            Source::Done => Ok(()),
-            Source::Length(left) => {
-                let ready = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-                self.pass(ready, buffer);
-                Ok(())
-            }
-            Source::UntilClose if self.delivery == Delivery::Raw => {
-                self.pass(buffer.len(), buffer);
-                Ok(())
-            }
-            Source::UntilClose => {
-                self.clear();
-                http::frame(buffer.data(), &mut self.out);
-                buffer.consume(buffer.len());
-                Ok(())
-            }
-            Source::Chunked(decoder) => self.unchunk(decoder, buffer),
-        }
-    }
-
-    /// Stages bytes that are written as they are.
-    fn pass(&mut self, ready: usize, buffer: &mut Buffer) {
-        if self.sent == 0 && ready <= COPY {
-            self.out.extend_from_slice(&buffer.data()[..ready]);
-            self.take(ready, buffer);
-        } else {
-            self.direct = ready;
-        }
-    }
-
-    fn take(&mut self, count: usize, buffer: &mut Buffer) {
-        buffer.consume(count);
-        self.count(count);
-    }
-
-    /// So much of the body was taken from its source.
-    fn count(&mut self, count: usize) {
-        self.begun = true;
-        if let Source::Length(left) = &mut self.body {
-            *left -= count as u64;
-            if *left == 0 {
-                self.body = Source::Done;
-            }
-        }
-    }
-
-    fn unchunk(&mut self, mut decoder: Decoder, buffer: &mut Buffer) -> Result<(), Broken> {
-        self.clear();
-        let mut rest = buffer.data();
-        while let Some(part) = decoder.next(&mut rest).map_err(Broken::Malformed)? {
-            match part {
-                Part::Data(piece) => {
-                    if let Some(allowance) = &mut self.allowance {
-                        *allowance = allowance.checked_sub(piece.len() as u64).ok_or(Broken::TooLarge)?;
-                    }
-                    match self.delivery {
-                        Delivery::Chunked { .. } => http::frame(piece, &mut self.out),
-                        Delivery::Raw => self.out.extend_from_slice(piece),
-                    }
-                }
-                Part::Trailer(line) => self.trailer(line),
-            }
-        }
-        let used = buffer.len() - rest.len();
-        buffer.consume(used);
-        self.begun = true;
-        if decoder.is_done() {
-            self.finish();
-        } else {
-            self.body = Source::Chunked(decoder);
-        }
-        Ok(())
-    }
-
-    /// Passes a trailer on to whom it can be said.
-    fn trailer(&mut self, line: &[u8]) {
-        if self.delivery == (Delivery::Chunked { trailers: true }) {
-            if !self.trailing {
-                self.out.extend_from_slice(LAST_CHUNK);
-                self.trailing = true;
-            }
-            self.out.extend_from_slice(line);
-        }
-    }
-
-    /// Makes room for more, unless nothing was written yet.
-    fn clear(&mut self) {
-        if self.sent > 0 {
-            self.out.clear();
-            (self.sent, self.whole) = (0, false);
-        }
-    }
-
-    /// The source has closed.
-    fn end(&mut self) -> Result<(), Broken> {
-        if !matches!(self.body, Source::UntilClose) {
-            return Err(Broken::Source);
-        }
-        self.clear();
-        self.finish();
-        Ok(())
-    }
-
-    fn finish(&mut self) {
-        if matches!(self.delivery, Delivery::Chunked { .. }) {
-            if !self.trailing {
-                self.out.extend_from_slice(LAST_CHUNK);
-            }
-            self.out.extend_from_slice(END);
-        }
-        self.body = Source::Done;
     }
 }
