@@ -201,6 +201,13 @@ mod tests {
 
     /// It is allocated for every request. What is longer than 1032 bytes, glibc's malloc looks for in its arena
     /// (`tcache`).
+    /// With what the runtime adds, its task takes three pairs of cache lines; tasks are allocated in such.
+    #[test]
+    fn an_idle_client_is_small() {
+        let all = size_of::<Session>() + size(Session::serve);
+        assert!(all <= 280, "{all} bytes");
+    }
+
     #[test]
     fn a_request_is_small() {
         assert!(size(Session::turn) <= 1032, "{} bytes", size(Session::turn));
