@@ -8,6 +8,7 @@ mod bpf;
 pub mod claim;
 pub mod clock;
 pub mod files;
+pub mod heap;
 pub mod heartbeat_socket;
 pub mod keepalive;
 pub mod last_call;

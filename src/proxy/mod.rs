@@ -111,6 +111,7 @@ pub fn start(settings: Settings, pools: Arc<ArcSwap<Snapshot>>) -> io::Result<Pr
 /// As [`start`].
 pub fn start_with(settings: Settings, pools: Arc<ArcSwap<Snapshot>>, tls: &Tls) -> io::Result<Proxy> {
     allow_files(&settings);
+    net::heap::join_pieces();
     let (mut proxy, listeners) = open(&settings, tls)?;
     let names: Arc<[String]> = settings.frontends.iter().map(|frontend| frontend.name.clone()).collect();
     let (ready, opened) = mpsc::channel();
