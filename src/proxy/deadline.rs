@@ -57,12 +57,7 @@ impl Deadlines {
             Slot { at: Cell::new(u64::MAX), idle: Cell::new(false), waker: RefCell::new(waker.clone()) };
         let slot = Rc::new(slot);
         self.slots.borrow_mut().push(Rc::clone(&slot));
-        Timer {
-            now: Rc::clone(&self.now),
-            slot,
-            bound: Cell::new(Far::NEVER),
-            retired: Cell::new(Far::NEVER),
-        }
+        Timer { now: Rc::clone(&self.now), slot, bound: Cell::new(u64::MAX), retired: Cell::new(u64::MAX) }
     }
 
     /// Ticks since the core was started.
@@ -93,25 +88,9 @@ pub(super) struct Timer {
     now: Rc<Cell<u64>>,
     slot: Rc<Slot>,
     /// The tick that no deadline is later than.
-    bound: Cell<Far>,
+    bound: Cell<u64>,
     /// The tick from which on the connection takes no more requests.
-    retired: Cell<Far>,
-}
-
-/// A tick in half the space, for every idle connection has them. Thirteen years from the start are never.
-#[derive(Clone, Copy, Debug)]
-struct Far(u32);
-
-impl Far {
-    const NEVER: Self = Self(u32::MAX);
-
-    fn new(tick: u64) -> Self {
-        u32::try_from(tick).map_or(Self::NEVER, Self)
-    }
-
-    fn tick(self) -> u64 {
-        if self.0 == u32::MAX { u64::MAX } else { u64::from(self.0) }
-    }
+    retired: Cell<u64>,
 }
 
 impl Drop for Timer {
@@ -129,24 +108,24 @@ impl Timer {
 
     /// Strikes after `ticks`, or earlier if the connection is idle and takes no more requests by then.
     pub(super) fn set(&self, ticks: Ticks) {
-        let at = self.after(ticks).min(self.bound.get().tick());
-        self.slot.at.set(if self.slot.idle.get() { at.min(self.retired.get().tick()) } else { at });
+        let at = self.after(ticks).min(self.bound.get());
+        self.slot.at.set(if self.slot.idle.get() { at.min(self.retired.get()) } else { at });
     }
 
     /// After `ticks` the connection takes no more requests.
     pub(super) fn retire_after(&self, ticks: Ticks) {
-        self.retired.set(Far::new(self.after(ticks)));
+        self.retired.set(self.after(ticks));
     }
 
     /// Whether the connection takes no more requests.
     pub(super) fn is_retired(&self) -> bool {
-        self.retired.get().tick() <= self.now.get()
+        self.retired.get() <= self.now.get()
     }
 
     /// From now on it strikes after `ticks` at the latest, whatever is set.
     pub(super) fn bound(&self, ticks: Ticks) {
-        self.bound.set(Far::new(self.after(ticks)));
-        self.slot.at.set(self.slot.at.get().min(self.bound.get().tick()));
+        self.bound.set(self.after(ticks));
+        self.slot.at.set(self.slot.at.get().min(self.bound.get()));
     }
 
     fn after(&self, ticks: Ticks) -> u64 {
@@ -159,7 +138,7 @@ impl Timer {
     pub(super) fn set_idle(&self, idle: bool) {
         self.slot.idle.set(idle);
         if idle {
-            self.slot.at.set(self.slot.at.get().min(self.retired.get().tick()));
+            self.slot.at.set(self.slot.at.get().min(self.retired.get()));
         }
     }
 

@@ -201,11 +201,11 @@ mod tests {
 
     /// It is allocated for every request. What is longer than 1032 bytes, glibc's malloc looks for in its arena
     /// (`tcache`).
-    /// With what the runtime adds, its task takes three pairs of cache lines; tasks are allocated in such.
+    /// With a socket and an entry among the deadlines, this is all there is of it.
     #[test]
     fn an_idle_client_is_small() {
         let all = size_of::<Session>() + size(Session::serve);
-        assert!(all <= 280, "{all} bytes");
+        assert!(all <= 288, "{all} bytes");
     }
 
     #[test]
