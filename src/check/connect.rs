@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -50,13 +50,8 @@ impl Connectors {
             known.look(now, protocol);
             return Ok(known.connector.clone());
         }
-        let authorities = match &tls.verify {
-            Verify::System => {
-                Some(files::system_authorities().map(Path::to_owned).map_err(|error| error.to_string())?)
-            }
-            Verify::Ca(file) => Some(file.clone()),
-            Verify::Off => None,
-        };
+        let authorities = tls.verify.authorities(files::system_authorities);
+        let authorities = authorities.map_err(|error| error.to_string())?;
         // Before they are read: a change in between is seen at the first look.
         let files = Watch::new(authorities.iter().cloned().collect());
         let connector = tls_client::connector(authorities.as_deref(), protocol.as_slice())?;

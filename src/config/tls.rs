@@ -1,7 +1,7 @@
 //! `tls` of a `[[frontend]]` and of a `[[pool]]`, and `[tls]`, what all of them share.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -76,6 +76,24 @@ pub enum Verify {
     Ca(PathBuf),
     /// Anyone's.
     Off,
+}
+
+impl Verify {
+    /// The file with the authorities, if anyone's certificate has to be signed; `system` knows where those of the system
+    /// are.
+    ///
+    /// # Errors
+    /// What `system` says.
+    pub fn authorities<E>(
+        &self,
+        system: impl FnOnce() -> Result<&'static Path, E>,
+    ) -> Result<Option<PathBuf>, E> {
+        match self {
+            Self::System => system().map(|file| Some(file.to_owned())),
+            Self::Ca(file) => Ok(Some(file.clone())),
+            Self::Off => Ok(None),
+        }
+    }
 }
 
 /// `[tls]`.

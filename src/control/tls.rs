@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, ServerConfig};
 
-use crate::config::{Config, Frontend, FrontendTls, Mode, Pool, PoolTls, TlsVersion, Verify};
+use crate::config::{Config, Frontend, FrontendTls, Mode, Pool, PoolTls, TlsVersion};
 use crate::net::clock;
 use crate::net::secret::Circle;
 use crate::net::tls::files;
@@ -167,11 +167,7 @@ impl Store {
 
     /// How the servers of a pool are spoken to; from now on their authorities are looked after.
     fn trust(&mut self, pool: &Pool, tls: &PoolTls, protocols: Protocols) -> io::Result<ToServers> {
-        let authorities = match &tls.verify {
-            Verify::System => Some(files::system_authorities()?.to_owned()),
-            Verify::Ca(path) => Some(path.clone()),
-            Verify::Off => None,
-        };
+        let authorities = tls.verify.authorities(files::system_authorities)?;
         // Before they are read: a change in between is seen at the first look.
         let files = Watch::new(authorities.iter().cloned().collect());
         let config = Arc::new(ArcSwap::new(client_config(authorities.as_deref(), protocols)?));
