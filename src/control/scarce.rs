@@ -125,7 +125,7 @@ impl Portless {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::{PoolReport, ServerState};
+    use crate::link::PoolReport;
 
     #[test]
     fn it_is_said_once_each_time_that_it_comes_near() {
@@ -138,19 +138,8 @@ mod tests {
     /// Two pools, of one server and of two; they have so many requests in hand.
     fn report(in_flight: [u32; 3]) -> Report {
         let server = |nth: u8| ServerReport {
-            name: format!("app{nth}"),
-            address: ([10, 77, 0, nth], 80).into(),
-            weight: 1,
-            state: ServerState::Up,
-            since_ms: 0,
-            reason: String::new(),
-            own_name: None,
-            requests: 0,
-            failed: 0,
-            errors: 0,
-            backup: false,
-            effective_weight: 1.0,
             in_flight: in_flight[usize::from(nth)],
+            ..ServerReport::fresh(&format!("app{nth}"), ([10, 77, 0, nth], 80).into())
         };
         let pool = |servers: &[u8]| PoolReport {
             servers: servers.iter().copied().map(server).collect(),

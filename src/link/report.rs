@@ -121,6 +121,28 @@ pub struct ServerReport {
     pub in_flight: u32,
 }
 
+#[cfg(test)]
+impl ServerReport {
+    /// For tests: one that is up, and that nobody has asked anything yet.
+    pub(crate) fn fresh(name: &str, address: SocketAddr) -> Self {
+        Self {
+            name: name.to_owned(),
+            address,
+            weight: 1,
+            state: ServerState::Up,
+            since_ms: 0,
+            reason: String::new(),
+            own_name: None,
+            requests: 0,
+            failed: 0,
+            errors: 0,
+            backup: false,
+            effective_weight: 1.0,
+            in_flight: 0,
+        }
+    }
+}
+
 /// What the checks think of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -23,19 +23,12 @@ const MINUTE: u64 = 60_000;
 fn server(name: &str, state: ServerState, reason: &str) -> ServerReport {
     let last = name.bytes().last().map_or(0, |byte| byte - b'0');
     ServerReport {
-        name: name.to_owned(),
-        address: format!("10.77.0.1{last}:8080").parse().expect("an address"),
-        weight: 1,
         state,
         since_ms: NOW - 134 * MINUTE,
         reason: reason.to_owned(),
-        own_name: None,
         requests: 41_152,
-        failed: 0,
         errors: u64::from(state == ServerState::Down) * 3,
-        backup: false,
-        effective_weight: 1.0,
-        in_flight: 0,
+        ..ServerReport::fresh(name, format!("10.77.0.1{last}:8080").parse().expect("an address"))
     }
 }
 

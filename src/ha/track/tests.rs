@@ -56,21 +56,8 @@ fn at(ms: u64) -> Time {
 }
 
 fn report(listening: bool, healthy: usize, verified_ms: Option<u64>, state: ServerState) -> Report {
-    let server = |name: &str| ServerReport {
-        name: name.to_owned(),
-        address: ([10, 77, 0, 11], 8080).into(),
-        weight: 1,
-        state,
-        since_ms: 0,
-        reason: String::new(),
-        own_name: None,
-        requests: 0,
-        failed: 0,
-        errors: 0,
-        backup: false,
-        effective_weight: 1.0,
-        in_flight: 0,
-    };
+    let server =
+        |name: &str| ServerReport { state, ..ServerReport::fresh(name, ([10, 77, 0, 11], 8080).into()) };
     let verified_us = verified_ms.map(|ms| ms * 1_000);
     let servers = vec![server("app1"), server("app2")];
     let pool = PoolReport { name: "app".to_owned(), healthy, panics: false, queued: 0, verified_us, servers };

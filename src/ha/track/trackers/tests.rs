@@ -3,7 +3,7 @@
 use crate::config;
 use crate::event::Event;
 use crate::ha::track::{DataPlane, Finding, Standing};
-use crate::link::{PoolReport, Report, ServerReport, ServerState, TrackerState};
+use crate::link::{PoolReport, Report, ServerReport, TrackerState};
 use crate::net::netlink::Interface;
 use crate::vrrp::{Priority, Span, Time};
 
@@ -177,21 +177,7 @@ fn another_interface_must_be_up_and_have_a_carrier() {
 
 #[test]
 fn a_share_of_a_pool_must_be_healthy() {
-    let server = ServerReport {
-        name: "app1".to_owned(),
-        address: ([10, 77, 0, 11], 8080).into(),
-        weight: 1,
-        state: ServerState::Up,
-        since_ms: 0,
-        reason: String::new(),
-        own_name: None,
-        requests: 0,
-        failed: 0,
-        errors: 0,
-        backup: false,
-        effective_weight: 1.0,
-        in_flight: 0,
-    };
+    let server = ServerReport::fresh("app1", ([10, 77, 0, 11], 8080).into());
     let plane = |healthy| {
         let servers = vec![server.clone(), server.clone(), server.clone()];
         let pool = PoolReport {
