@@ -24,9 +24,11 @@ fn is_whole_again(pair: &Pair) {
     pair.held_by("lb1");
 }
 
+/// Servers whose answers get lost look dead, three at a time now and then, and the node without any yields. Who yields
+/// three times is held down for a minute, as it should be; how long that takes is not what is looked for.
 #[test]
 fn with_a_third_of_all_packets_lost_the_pair_recovers() {
-    let pair = Pair::serving();
+    let pair = Pair::serving_with(|config| config.replace("[[vrrp]]", "[[vrrp]]\nhold_down = \"0s\""));
     let heard = |status: &Status| status.routers[0].adverts_received;
     let before = heard(&pair.node("lb2").status().expect("a status"));
     NODES.iter().for_each(|node| lose(&pair, node, "numgen random mod 10 < 3"));
