@@ -31,6 +31,8 @@ mod routes;
 mod tuning;
 #[path = "failover/vmac.rs"]
 mod vmac;
+#[path = "failover/websocket.rs"]
+mod websocket;
 
 use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
 

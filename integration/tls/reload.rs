@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 
 use crate::front;
 use crate::origin;
-use crate::paper::Authority;
+use crate::paper::{Authority, place};
 use crate::process::World;
 use crate::rig::{LAST, Proxy, ask, believing, config, connect, pair, s_client, site};
 
@@ -74,4 +74,73 @@ fn a_new_pair_is_taken_without_a_lost_handshake_and_a_bad_one_is_not() {
     assert!(lost.is_empty(), "{} of {done} handshakes were lost: {lost:?}", lost.len());
     assert!(done > 20, "only {done} handshakes while the files changed three times");
     drop(before);
+}
+
+/// Waits until the proxy has taken what was put in place.
+fn renewed(proxy: &Proxy) {
+    proxy.says("the files of its TLS have changed and are in use");
+}
+
+#[test]
+fn ticket_keys_are_turned_while_sessions_go_on() {
+    let world = World::new();
+    let authority = Authority::new("root");
+    let files = authority.sign(&["a.example.com"]).put(world.dir(), "a");
+    let front = front(&world, 0);
+    let [first, second] = ["11", "22"].map(|byte| byte.repeat(48));
+    let keys = place(&world.dir().join("tickets"), &first);
+    let text = site("web", front, &pair(&files, ""), origin::plain(), "");
+    let proxy = Proxy::start(&world, &config(&format!("{text}[tls]\nticket_keys = {keys:?}")));
+    let session = |name: &str| world.dir().join(name).display().to_string();
+    let begin = |file: &str| assert!(s_client(front, &["-sess_out", file]).contains("New, TLSv1.3"));
+    let resumes = |file: &str| {
+        let said = s_client(front, &["-sess_in", file]);
+        assert!(said.contains("200 OK"), "{said}");
+        said.contains("Reused, TLSv1.3")
+    };
+    let (old, new) = (session("old"), session("new"));
+    begin(&old);
+
+    place(&keys, &format!("{second}\n{first}"));
+    renewed(&proxy);
+    begin(&new);
+    assert!(resumes(&old) && resumes(&new));
+
+    place(&keys, "no key");
+    let said = proxy.says("new files of its TLS are not used, the old ones are");
+    assert!(said.contains("tickets: line 1 is no key"), "{said}");
+    assert!(resumes(&old) && resumes(&new));
+
+    place(&keys, &second);
+    renewed(&proxy);
+    assert!(!resumes(&old), "nobody has its key any more");
+    assert!(resumes(&new));
+}
+
+#[test]
+fn who_is_no_longer_vouched_for_resumes_nothing() {
+    let world = World::new();
+    let (authority, before, after) =
+        (Authority::new("root"), Authority::new("before"), Authority::new("after"));
+    let files = authority.sign(&["a.example.com"]).put(world.dir(), "a");
+    let ca = before.file(world.dir(), "clients.pem");
+    let (joe, eve) =
+        (before.sign(&["joe"]).put(world.dir(), "joe"), after.sign(&["eve"]).put(world.dir(), "eve"));
+    let front = front(&world, 0);
+    let asking = format!(", client_ca = {ca:?}");
+    let text = site("web", front, &pair(&files, &asking), origin::plain(), "");
+    let proxy = Proxy::start(&world, &config(&text));
+    let session = world.dir().join("session").display().to_string();
+    let asks = |(certificate, key): &(PathBuf, PathBuf), more: &[&str]| {
+        let [certificate, key] = [certificate, key].map(|path| path.display().to_string());
+        s_client(front, &[&["-cert", &certificate, "-key", &key], more].concat())
+    };
+    let serves = |said: &str| said.contains("200 OK");
+    assert!(serves(&asks(&joe, &["-sess_out", &session])) && !serves(&asks(&eve, &[])));
+    assert!(asks(&joe, &["-sess_in", &session]).contains("Reused, TLSv1.3"));
+
+    after.file(world.dir(), "clients.pem");
+    renewed(&proxy);
+    assert!(serves(&asks(&eve, &[])) && !serves(&asks(&joe, &[])));
+    assert!(!serves(&asks(&joe, &["-sess_in", &session])), "its session was begun under other terms");
 }
