@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::Shutdown;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ impl Client {
         let (send, connection) = runtime
             .block_on(async {
                 let tcp = TcpStream::connect(rig.address).await.expect("someone listens");
+                // As every client of HTTP/2 has it.
+                tcp.set_nodelay(true).expect("a socket");
                 builder.handshake(tcp).await
             })
             .expect("a handshake");
@@ -47,6 +49,20 @@ impl Client {
         let Self { runtime, send, .. } = self;
         runtime.block_on(poll_fn(|cx| send.poll_ready(cx))).expect("there is room for a request");
         send.send_request(request, ends).expect("a well-formed request")
+    }
+
+    /// Sends as much of what is `left` of a body as there is room for, and ends it with the last byte. Whether there was
+    /// room within `patience`.
+    fn uploads(&self, body: &mut SendStream<Bytes>, left: &mut usize, patience: Duration) -> bool {
+        self.runtime.block_on(async {
+            body.reserve_capacity(*left);
+            let room = poll_fn(|cx| body.poll_capacity(cx));
+            let Ok(room) = tokio::time::timeout(patience, room).await else { return false };
+            let count = room.expect("open").expect("open").min(*left);
+            *left -= count;
+            body.send_data(vec![b'u'; count].into(), *left == 0).expect("open");
+            true
+        })
     }
 
     pub(crate) fn head(&self, response: ResponseFuture) -> Result<Response<RecvStream>, h2::Error> {
@@ -303,6 +319,37 @@ fn nothing_is_read_from_a_server_that_the_client_has_no_room_for() {
 }
 
 #[test]
+fn nothing_is_taken_from_a_client_that_the_server_has_no_room_for() {
+    const BODY: usize = 64 << 20;
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let app = origin(move |mut wire, _| {
+        let head = wire.head().expect("a request");
+        if head.starts_with("GET ") {
+            return wire.say(&ok("others are served"));
+        }
+        released.lock().expect("no panic").recv().expect("the test goes on");
+        wire.bytes(BODY);
+        wire.say(&ok("all of it"));
+    });
+    let rig = rig(&[app.address]);
+    let mut client = Client::connect(&rig);
+    let request = Request::post("http://a.com/").header("content-length", BODY).body(()).expect("a request");
+    let (response, mut body) = client.ask(request, false);
+    let mut left = BODY;
+    while client.uploads(&mut body, &mut left, Duration::from_millis(500)) {}
+    let taken = BODY - left;
+    assert!(taken < BODY / 4, "{taken} bytes: more than kernels hold");
+    assert!(client.get("/").1.contains("others are served"), "on the same connection");
+
+    release.send(()).expect("the server waits");
+    while left > 0 {
+        assert!(client.uploads(&mut body, &mut left, Duration::from_secs(20)), "{left} bytes are left");
+    }
+    assert_eq!(client.whole(response).1, "all of it");
+}
+
+#[test]
 fn large_bodies_arrive_whole_both_ways() {
     const BODY: usize = 3 << 20;
     let app = origin(|mut wire, _| {
@@ -325,16 +372,10 @@ fn large_bodies_arrive_whole_both_ways() {
     let mut client = Client::connect(&rig);
     for path in ["/length", "/chunks"] {
         let (response, mut body) = client.ask(post(path), false);
-        client.runtime.block_on(async {
-            let mut left = BODY;
-            while left > 0 {
-                body.reserve_capacity(left);
-                let room = poll_fn(|cx| body.poll_capacity(cx)).await.expect("open").expect("open");
-                let count = room.min(left);
-                body.send_data(vec![b'u'; count].into(), left == count).expect("open");
-                left -= count;
-            }
-        });
+        let mut left = BODY;
+        while left > 0 {
+            assert!(client.uploads(&mut body, &mut left, Duration::from_secs(20)), "{left} bytes are left");
+        }
         let (_, text) = client.whole(response);
         assert!(text.len() == BODY && text.bytes().all(|byte| byte == b'd'), "{path}: {}", text.len());
     }
@@ -356,7 +397,7 @@ fn who_is_idle_is_told_to_go() {
 #[test]
 fn draining_lets_what_runs_finish_and_takes_no_more() {
     let (go, wait) = mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
+    let wait = Mutex::new(wait);
     let (told, news) = mpsc::channel();
     let app = origin(move |mut wire, _| {
         wire.head();
