@@ -42,6 +42,8 @@ mod peer;
 mod per_source;
 #[path = "proxy/places.rs"]
 mod places;
+#[path = "proxy/ports.rs"]
+mod ports;
 #[path = "proxy/proxy_protocol.rs"]
 mod proxy_protocol;
 #[path = "proxy/queue.rs"]

@@ -44,7 +44,7 @@ pub fn is_exhaustion(error: &io::Error) -> bool {
 }
 
 /// Whether connect(2) has found no local port for where it should lead. That says nothing about other places: each has all
-/// the ports. Connections that have ended hold theirs for a minute more (TIME_WAIT).
+/// the ports. Connections of TCP frontends whose client closed first hold theirs for a minute more (TIME_WAIT).
 #[must_use]
 pub fn is_out_of_ports(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EADDRNOTAVAIL)

@@ -263,6 +263,15 @@ impl Stream {
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
 
+    /// When it is dropped, the local port is free at once, if the other side has all that was said to it: it closes with
+    /// RST. Whoever closes first with FIN keeps the port for a minute (TIME_WAIT, RFC 9293 §3.6), and there are 28,000 for
+    /// each server. What is still on its way arrives, and the end of it is FIN.
+    pub(super) fn set_leave(&mut self) {
+        if self.socket().is_some_and(|tcp| tcp.queued() == 0) {
+            self.set_abort();
+        }
+    }
+
     /// From now on a client that is silent is asked whether it is there.
     pub(super) fn keep_alive(&self) {
         let tcp = match self {

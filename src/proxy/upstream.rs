@@ -41,7 +41,7 @@ impl Own {
     pub(super) fn take(self, address: SocketAddr, since: u64) -> Option<Stream> {
         let mut idle = self.idle;
         let fits = idle.address == address && idle.since >= since && idle.stream.is_quiet();
-        fits.then_some(idle.stream)
+        fits.then(|| idle.take())
     }
 }
 
@@ -60,6 +60,18 @@ struct Idle {
     since: u64,
 }
 
+impl Idle {
+    fn take(&mut self) -> Stream {
+        std::mem::replace(&mut self.stream, Stream::Lost)
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.stream.set_leave();
+    }
+}
+
 impl Upstreams {
     pub(super) fn new(servers: usize) -> Self {
         Self { idle: RefCell::new((0..servers).map(|_| Vec::new()).collect()) }
@@ -74,7 +86,7 @@ impl Upstreams {
                 && idle.address == address
                 && idle.stream.is_quiet()
             {
-                return Some(idle.stream);
+                return Some(idle.take());
             }
         }
         None

@@ -91,6 +91,9 @@ impl Session {
                 }
             };
             let ended = self.exchange(&mut stream, picked, asked).await;
+            if !ended.goes_on() {
+                stream.set_leave();
+            }
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
             match ended {
                 Ended::Passed { reusable, persistent } => {
