@@ -1,16 +1,16 @@
 //! What is left of connections to servers: their local ports are needed again.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 use vipd::pool::{Rule, SendProxy, Snapshot};
 
+use crate::frames::{ASK, RESET, Rude, frame};
 use crate::rig::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,25 +101,43 @@ fn connections_of_clients_that_have_left_keep_no_ports() {
 }
 
 #[test]
+fn requests_that_are_taken_back_keep_no_ports() {
+    let ((begun, begins), (ended, ends)) = (mpsc::channel(), mpsc::channel());
+    let app = origin(move |mut wire, _| {
+        wire.head();
+        begun.send(()).expect("the test waits");
+        wire.rest();
+        drop(wire);
+        ended.send(()).expect("the test waits");
+    });
+    let rig = rig(&[app.address]);
+    let mut client = Rude::connect(&rig);
+    for stream in (1..40).step_by(2) {
+        client.ask(stream, &ASK);
+        begins.recv_timeout(PATIENCE).expect("the server is asked");
+        client.send(&frame(RESET, 0, stream, &8_u32.to_be_bytes()));
+    }
+    keeps_no_ports(&app, &ends);
+    assert_eq!(app.connections(), 20);
+}
+
+#[test]
 fn what_is_on_its_way_arrives_though_the_answer_has_come() {
     const BODY: usize = 400_000;
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("sockets");
+    let (socket, address) = bound();
     // The proxy's kernel has to hold most of the body.
     socket.set_recv_buffer_size(16 << 10).expect("a socket");
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
     socket.listen(1).expect("it is bound");
-    let listener = std::net::TcpListener::from(socket);
-    let address = listener.local_addr().expect("it is bound");
+    let listener = TcpListener::from(socket);
     let ((answer, may_answer), (done, whole)) = (mpsc::channel::<()>(), mpsc::channel());
-    let may_answer = Mutex::new(may_answer);
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a connection");
         let mut wire = Wire::new(stream);
         wire.head().expect("a request");
-        may_answer.lock().expect("no panic").recv().expect("the test goes on");
+        may_answer.recv().expect("the test goes on");
         wire.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
         // Until the client has it, and so the proxy nothing more to do.
-        may_answer.lock().expect("no panic").recv().expect("the test goes on");
+        may_answer.recv().expect("the test goes on");
         done.send(wire.rest().len()).expect("the test waits");
     });
     let rig = rig(&[address]);

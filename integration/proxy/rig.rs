@@ -340,7 +340,8 @@ pub(crate) fn deaf() -> Deaf {
     Deaf { address, _socket: socket, _queue: queue }
 }
 
-fn bound() -> (Socket, SocketAddr) {
+/// A socket with an address on which nobody listens yet.
+pub(crate) fn bound() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("sockets");
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
     let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("it is bound");

@@ -30,7 +30,7 @@ use super::relay;
 use super::session::Session;
 use super::stats::Counters;
 use super::stream::Stream;
-use super::upstream::Upstreams;
+use super::upstream::{Upstream, Upstreams};
 use super::visitor::{Visitor, introduce};
 use crate::config::{Limits, Mode};
 use crate::http::Date;
@@ -359,7 +359,7 @@ impl Core {
         id: ServerId,
         address: SocketAddr,
         fresh: Option<Duration>,
-    ) -> Option<Stream> {
+    ) -> Option<Upstream> {
         self.upstreams.take(id, address, self.oldest(fresh))
     }
 

@@ -42,13 +42,6 @@ pub(super) enum Ended {
     Broke(Failure),
 }
 
-impl Ended {
-    /// Whether the server's connection is for something else from here on.
-    pub(super) fn goes_on(&self) -> bool {
-        matches!(self, Self::Passed { reusable: true, .. } | Self::Switched(_))
-    }
-}
-
 /// Why a response was not passed on to its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Failure {

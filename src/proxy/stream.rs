@@ -267,7 +267,7 @@ impl Stream {
     /// RST. Whoever closes first with FIN keeps the port for a minute (TIME_WAIT, RFC 9293 §3.6), and there are 28,000 for
     /// each server. What is still on its way arrives, and the end of it is FIN.
     pub(super) fn set_leave(&mut self) {
-        if self.socket().is_some_and(|tcp| tcp.queued() == 0) {
+        if self.queued() == 0 {
             self.set_abort();
         }
     }

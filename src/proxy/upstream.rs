@@ -20,6 +20,32 @@ use crate::pool::ServerId;
 /// Idle connections that a core keeps to one server.
 const KEEP: usize = 256;
 
+/// A connection to a server that speaks HTTP. Whatever ends it, a client that leaves included, its local port is free at
+/// once: see [`Stream::set_leave`].
+#[derive(Debug)]
+pub(super) struct Upstream(Stream);
+
+impl Upstream {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self(stream)
+    }
+
+    pub(super) fn stream(&mut self) -> &mut Stream {
+        &mut self.0
+    }
+
+    /// For something else than HTTP, which has an end of its own.
+    pub(super) fn into_stream(mut self) -> Stream {
+        std::mem::replace(&mut self.0, Stream::Lost)
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.0.set_leave();
+    }
+}
+
 /// A connection that its server was told belongs to one client, while it waits for that client's next request.
 #[derive(Debug)]
 pub(super) struct Own {
@@ -28,8 +54,8 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn new(server: ServerId, address: SocketAddr, stream: Stream, since: u64) -> Self {
-        Self { server, idle: Idle { stream, address, since } }
+    pub(super) fn new(server: ServerId, address: SocketAddr, upstream: Upstream, since: u64) -> Self {
+        Self { server, idle: Idle { upstream, address, since } }
     }
 
     /// Whether it leads to the server.
@@ -38,10 +64,10 @@ impl Own {
     }
 
     /// The connection, on the same terms as [`Upstreams::take`].
-    pub(super) fn take(self, address: SocketAddr, since: u64) -> Option<Stream> {
+    pub(super) fn take(self, address: SocketAddr, since: u64) -> Option<Upstream> {
         let mut idle = self.idle;
-        let fits = idle.address == address && idle.since >= since && idle.stream.is_quiet();
-        fits.then(|| idle.take())
+        let fits = idle.address == address && idle.since >= since && idle.upstream.stream().is_quiet();
+        fits.then_some(idle.upstream)
     }
 }
 
@@ -53,23 +79,11 @@ pub(super) struct Upstreams {
 
 #[derive(Debug)]
 struct Idle {
-    stream: Stream,
+    upstream: Upstream,
     /// Where it leads; a new config may give a server another address.
     address: SocketAddr,
     /// The tick of its last use.
     since: u64,
-}
-
-impl Idle {
-    fn take(&mut self) -> Stream {
-        std::mem::replace(&mut self.stream, Stream::Lost)
-    }
-}
-
-impl Drop for Idle {
-    fn drop(&mut self) {
-        self.stream.set_leave();
-    }
 }
 
 impl Upstreams {
@@ -78,32 +92,32 @@ impl Upstreams {
     }
 
     /// An idle connection that was last used at tick `since` or later and that the server has not closed.
-    pub(super) fn take(&self, server: ServerId, address: SocketAddr, since: u64) -> Option<Stream> {
+    pub(super) fn take(&self, server: ServerId, address: SocketAddr, since: u64) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
         let idle = idle.get_mut(server.0)?;
         while idle.last().is_some_and(|idle| idle.since >= since) {
             if let Some(mut idle) = idle.pop()
                 && idle.address == address
-                && idle.stream.is_quiet()
+                && idle.upstream.stream().is_quiet()
             {
-                return Some(idle.take());
+                return Some(idle.upstream);
             }
         }
         None
     }
 
     /// Keeps a connection whose exchange is over.
-    pub(super) fn put(&self, server: ServerId, address: SocketAddr, stream: Stream, now: u64) {
+    pub(super) fn put(&self, server: ServerId, address: SocketAddr, upstream: Upstream, now: u64) {
         let mut idle = self.idle.borrow_mut();
         if let Some(idle) = idle.get_mut(server.0).filter(|idle| idle.len() < KEEP) {
-            idle.push(Idle { stream, address, since: now });
+            idle.push(Idle { upstream, address, since: now });
         }
     }
 
     /// Drops what was last used before tick `since` or what its server has closed, and counts the rest.
     pub(super) fn sweep(&self, since: u64, counters: &[Counter]) {
         for (idle, counter) in self.idle.borrow_mut().iter_mut().zip(counters) {
-            idle.retain_mut(|idle| idle.since >= since && idle.stream.is_quiet());
+            idle.retain_mut(|idle| idle.since >= since && idle.upstream.stream().is_quiet());
             counter.keeps(idle.len());
         }
     }

@@ -14,7 +14,7 @@ use crate::proxy::problem::{Culprit, Problem};
 use crate::proxy::reach::{Retry, reach};
 use crate::proxy::stream::Stream;
 use crate::proxy::tunnel::{Closed, pass};
-use crate::proxy::upstream::Own;
+use crate::proxy::upstream::{Own, Upstream};
 
 /// Servers close idle connections after seconds. What must not be sent twice only takes a fresher one.
 const FRESH: Duration = Duration::from_secs(1);
@@ -80,30 +80,28 @@ impl Session {
         let mut pooled = self.idle_connection(picked, (!asked.is_idempotent).then_some(FRESH));
         loop {
             let reused = pooled.is_some();
-            let mut stream = match pooled.take() {
-                Some(stream) => stream,
+            let mut upstream = match pooled.take() {
+                Some(upstream) => upstream,
                 None => {
                     let knows_interim = asked.version == Version::Http11;
                     let mut client = Patient { stream: &mut self.stream, knows_interim };
                     // What is rare must not make what is not any larger.
                     let pool = asked.choice.pool;
-                    Box::pin(reach(&self.core, &self.timer, pool, picked, &self.visitor, &mut client)).await?
+                    let reached = reach(&self.core, &self.timer, pool, picked, &self.visitor, &mut client);
+                    Upstream::new(Box::pin(reached).await?)
                 }
             };
-            let ended = self.exchange(&mut stream, picked, asked).await;
-            if !ended.goes_on() {
-                stream.set_leave();
-            }
+            let ended = self.exchange(upstream.stream(), picked, asked).await;
             let repeatable = asked.upload.is_whole() && (asked.is_idempotent || asked.upload.is_untouched());
             match ended {
                 Ended::Passed { reusable, persistent } => {
                     if reusable {
-                        self.keep(picked, stream);
+                        self.keep(picked, upstream);
                     }
                     return Ok(if persistent { Next::Request } else { asked.end() });
                 }
                 Ended::Switched(said) => {
-                    return Ok(Box::pin(self.tunnel(stream, said)).await);
+                    return Ok(Box::pin(self.tunnel(upstream.into_stream(), said)).await);
                 }
                 // The server closed an idle connection just when we used it: no fault of anyone.
                 Ended::Failed(Failure::Silent) if reused && repeatable => asked.upload.rewind(),
@@ -118,7 +116,7 @@ impl Session {
     }
 
     /// A connection for another request: the client's own to a server that knows whose it is, else anyone's.
-    fn idle_connection(&mut self, picked: &Picked, fresh: Option<Duration>) -> Option<Stream> {
+    fn idle_connection(&mut self, picked: &Picked, fresh: Option<Duration>) -> Option<Upstream> {
         let Picked { id, address, send_proxy, .. } = *picked;
         match send_proxy {
             None => self.core.idle_connection(id, address, fresh),
@@ -130,17 +128,17 @@ impl Session {
     }
 
     /// Keeps a connection whose exchange is over for the next one that may have it.
-    fn keep(&mut self, picked: &Picked, stream: Stream) {
+    fn keep(&mut self, picked: &Picked, upstream: Upstream) {
         let Picked { id, address, send_proxy, .. } = *picked;
         let now = self.core.deadlines.now();
         match send_proxy {
-            None => self.core.upstreams.put(id, address, stream, now),
+            None => self.core.upstreams.put(id, address, upstream, now),
             Some(_) => {
                 self.own.retain(|own| !own.is_to(id));
                 if self.own.len() == OWN {
                     self.own.swap_remove(0);
                 }
-                self.own.push(Own::new(id, address, stream, now));
+                self.own.push(Own::new(id, address, upstream, now));
             }
         }
     }
