@@ -65,6 +65,12 @@ impl Client {
         })
     }
 
+    fn uploads_all(&self, body: &mut SendStream<Bytes>, mut left: usize) {
+        while left > 0 {
+            assert!(self.uploads(body, &mut left, Duration::from_secs(20)), "{left} bytes are left");
+        }
+    }
+
     pub(crate) fn head(&self, response: ResponseFuture) -> Result<Response<RecvStream>, h2::Error> {
         self.runtime.block_on(async {
             tokio::time::timeout(Duration::from_secs(20), response).await.expect("a response in time")
@@ -343,9 +349,7 @@ fn nothing_is_taken_from_a_client_that_the_server_has_no_room_for() {
     assert!(client.get("/").1.contains("others are served"), "on the same connection");
 
     release.send(()).expect("the server waits");
-    while left > 0 {
-        assert!(client.uploads(&mut body, &mut left, Duration::from_secs(20)), "{left} bytes are left");
-    }
+    client.uploads_all(&mut body, left);
     assert_eq!(client.whole(response).1, "all of it");
 }
 
@@ -372,10 +376,7 @@ fn large_bodies_arrive_whole_both_ways() {
     let mut client = Client::connect(&rig);
     for path in ["/length", "/chunks"] {
         let (response, mut body) = client.ask(post(path), false);
-        let mut left = BODY;
-        while left > 0 {
-            assert!(client.uploads(&mut body, &mut left, Duration::from_secs(20)), "{left} bytes are left");
-        }
+        client.uploads_all(&mut body, BODY);
         let (_, text) = client.whole(response);
         assert!(text.len() == BODY && text.bytes().all(|byte| byte == b'd'), "{path}: {}", text.len());
     }

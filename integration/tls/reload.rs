@@ -51,7 +51,7 @@ fn a_new_pair_is_taken_without_a_lost_handshake_and_a_bad_one_is_not() {
     let before = connect(front, &believing(&root), "a.example.com");
 
     authority.sign(&["a.example.com", "second"]).put(world.dir(), "a");
-    proxy.says("the files of its TLS have changed and are in use");
+    renewed(&proxy);
     let shown = s_client(front, &["-servername", "a.example.com"]);
     let serial =
         |said: &str| said.lines().skip_while(|line| !line.contains("BEGIN CERT")).nth(4).map(str::to_owned);
@@ -65,7 +65,7 @@ fn a_new_pair_is_taken_without_a_lost_handshake_and_a_bad_one_is_not() {
     assert_eq!(serial(&s_client(front, &["-servername", "a.example.com"])), second);
 
     authority.sign(&["a.example.com", "third"]).put(world.dir(), "a");
-    proxy.says("the files of its TLS have changed and are in use");
+    renewed(&proxy);
     assert_ne!(serial(&s_client(front, &["-servername", "a.example.com"])), second);
 
     stop.store(true, Ordering::SeqCst);
