@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
 use tokio::time::Instant;
 use vipd::config::{Frontend, Limits, Mode};
@@ -154,8 +155,18 @@ impl Wire {
         Self(BufReader::new(stream))
     }
 
+    /// A reset right behind the handshake is for whoever reads: connect(2) would report it itself when it is slow.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::new(TcpStream::connect(address).expect("someone listens"))
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("sockets");
+        socket.set_nonblocking(true).expect("it is a socket");
+        if let Err(error) = socket.connect(&address.into()) {
+            assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS), "connecting: {error}");
+        }
+        let patience = Timespec::try_from(PATIENCE).expect("seconds");
+        let mut done = [PollFd::new(&socket, PollFlags::OUT)];
+        assert_eq!(poll(&mut done, Some(&patience)), Ok(1), "nobody listens");
+        socket.set_nonblocking(false).expect("it is a socket");
+        Self::new(socket.into())
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
