@@ -176,7 +176,7 @@ fn a_server_that_stalls_in_the_middle_is_given_up() {
         make_noise(&wire, SIZE / 2);
         wire.rest();
     });
-    let soon = Limits { idle_timeout: Duration::from_millis(300), ..limits() };
+    let soon = Limits { idle_timeout: Duration::from_secs(1), ..limits() };
     let rig = rig_with(&[app.address], soon, 1);
     let mut client = rig.client();
     client.say(GET);

@@ -6,7 +6,8 @@ use vipd::config::Limits;
 
 use crate::rig::*;
 
-const SOON: Duration = Duration::from_millis(200);
+/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
+const SOON: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_head_that_is_too_long_or_has_too_many_lines() {

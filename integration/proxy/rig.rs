@@ -346,7 +346,7 @@ pub(crate) struct Deaf {
 pub(crate) fn deaf() -> Deaf {
     let (socket, address) = bound();
     socket.listen(0).expect("it is bound");
-    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(250)).ok();
     let queue = std::iter::from_fn(connect).collect();
     Deaf { address, _socket: socket, _queue: queue }
 }

@@ -8,8 +8,8 @@ use vipd::config::{Limits, Mode};
 
 use super::rig::{Rig, Wire, limits, nobody, origin, rig_in};
 
-/// A time that passes while a test waits for it.
-const SOON: Duration = Duration::from_millis(100);
+/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
+const SOON: Duration = Duration::from_secs(1);
 
 fn tcp(servers: &[SocketAddr], limits: Limits) -> Rig {
     rig_in(Mode::Tcp, servers, limits)
