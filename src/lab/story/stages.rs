@@ -14,8 +14,10 @@ use crate::vrrp::{Centis, Role, Span, Version};
 
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
-/// Requests that may fail where nothing happens to the address: a busy machine makes one late now and then.
-const FEW: usize = 3;
+/// Requests that may fail where nothing is lost: nothing happens to the address, a node gives it away in good order, or a
+/// server dies that others stand in for. A machine that is busy with other things for 200 ms makes that many late, of
+/// which the client waits 150.
+const FEW: usize = 25;
 /// Requests of the steady state.
 const STEADY: usize = 900;
 
@@ -24,9 +26,6 @@ const STEADY: usize = 900;
 struct Limits {
     /// How long anything may take that must happen.
     patience: Duration,
-    /// Requests that may fail when nothing is lost: a node gives the address away in good order, or a server dies
-    /// that others stand in for.
-    orderly: usize,
     /// Requests that may fail at a takeover after priority 0: Skew_Time of lb2 and as much again.
     resigned: usize,
     /// Requests that may fail at a takeover after silence: Active_Down_Interval of lb2 and half of it again.
@@ -41,7 +40,6 @@ impl Limits {
         };
         Self {
             patience: Duration::from_secs(10) + interval.span().as_duration() * 8,
-            orderly: 10,
             resigned: 2 * requests(skew_time(Version::V3, BACKUP, interval)) + 30,
             silent: requests(active_down_interval(Version::V3, BACKUP, interval)) * 3 / 2 + 30,
         }
@@ -116,7 +114,7 @@ impl Story<'_> {
         self.timeline.act(from, "app2 killed (SIGKILL)");
         self.wait_for_server("app2", ServerState::Down)?;
         self.well(Moment::now(), WELL)?;
-        self.measure("app2 killed", None, from, self.limits.orderly)?;
+        self.measure("app2 killed", None, from, FEW)?;
 
         let from = Moment::now();
         self.timeline.act(from, "app2 started again");
@@ -134,8 +132,7 @@ impl Story<'_> {
             timeline.act(Moment::now(), "cable of lb1 pulled");
             world.lab.unplug("lb1")
         })?;
-        let plugged =
-            Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: self.limits.orderly };
+        let plugged = Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: FEW };
         self.moves(&plugged, |world, timeline| {
             timeline.act(Moment::now(), "cable of lb1 plugged back in");
             world.lab.plug("lb1")
@@ -150,7 +147,7 @@ impl Story<'_> {
             timeline.act(at, "vipd handover, on lb1");
             world.node("lb1").handover(false).map(|_| at)
         })?;
-        let back = Move { event: "vipd handover --undo, on lb1", to: "lb1", may_fail: self.limits.orderly };
+        let back = Move { event: "vipd handover --undo, on lb1", to: "lb1", may_fail: FEW };
         self.moves(&back, |world, timeline| {
             let at = Moment::now();
             timeline.act(at, "vipd handover --undo, on lb1");
@@ -169,7 +166,7 @@ impl Story<'_> {
             world.node("lb1").kill_proxy().map(|()| at)
         })?;
         let patience = self.limits.patience;
-        let back = Move { event: "new proxy of lb1 listens", to: "lb1", may_fail: self.limits.orderly };
+        let back = Move { event: "new proxy of lb1 listens", to: "lb1", may_fail: FEW };
         self.moves(&back, |world, _| {
             let listens = world.node("lb1").events().wait(mark, patience, |events| {
                 let listens = |stamped: &&Stamped| matches!(stamped.event, Event::ProxyReady { .. });
