@@ -113,10 +113,13 @@ impl Peer for Frr {
     }
 
     fn terminate(&mut self) {
-        for daemon in self.daemons() {
+        for at in 0..2 {
+            let daemon = &mut self.daemons()[at];
             daemon.signal(Signal::SIGTERM).expect("signalled");
             let ended = daemon.wait(PATIENCE).expect("waited");
             assert!(ended.is_some(), "{} still runs {PATIENCE:?} after SIGTERM", daemon.name());
+            // zebra has not read vrrpd's last word when that has ended, and would not any more.
+            assert!(eventually(|| !self.holds()), "{MACVLAN} stays in service\n{}", self.explain());
         }
     }
 
