@@ -196,7 +196,7 @@ fn traffic_counts_who_answered_and_what_failed() {
     assert!(app1.abs_diff(app2) <= 1, "in turn: {app1} and {app2}");
     let during = traffic.tally(pulled, plugged);
     assert!(during.failed >= 19, "{during:?}");
-    assert!(during.requests.abs_diff(2 * during.failed) <= 3, "app2 goes on: {during:?}");
+    assert!(during.served[&(1, "app2".into())] >= 19, "app2 goes on: {during:?}");
     let all = traffic.tally(from, to);
     assert_eq!(all.requests, before.requests + during.requests + traffic.tally(plugged, to).requests);
     let outage = plugged.since(pulled);
