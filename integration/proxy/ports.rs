@@ -1,5 +1,6 @@
 //! What is left of connections to servers: their local ports are needed again.
 
+use std::collections::HashSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
@@ -68,16 +69,22 @@ fn patient(more: &'static str) -> (Origin, mpsc::Receiver<()>) {
     (app, ends)
 }
 
-fn keeps_no_ports(app: &Origin, ends: &mpsc::Receiver<()>) {
-    (0..app.connections()).for_each(|_| ends.recv_timeout(PATIENCE).expect("it is closed"));
+/// The local ports that are kept after connections to a server. What listens has its port from those that clients had:
+/// before anybody has connected, what is kept is of such a client's server.
+fn kept(app: &Origin) -> HashSet<SocketAddr> {
     let kept = entries().into_iter().filter(|entry| entry.remote == app.address);
-    let kept = kept.filter(|entry| CLOSED_FIRST.contains(&entry.state)).count();
-    assert_eq!(kept, 0, "of {} connections", app.connections());
+    kept.filter(|entry| CLOSED_FIRST.contains(&entry.state)).map(|entry| entry.local).collect()
+}
+
+fn keeps_no_ports(app: &Origin, before: &HashSet<SocketAddr>, ends: &mpsc::Receiver<()>) {
+    (0..app.connections()).for_each(|_| ends.recv_timeout(PATIENCE).expect("it is closed"));
+    assert_eq!(kept(app).difference(before).count(), 0, "of {} connections", app.connections());
 }
 
 #[test]
 fn who_has_to_close_first_keeps_no_port() {
     let (app, ends) = patient("Connection: close\r\n");
+    let before = kept(&app);
     let rig = rig(&[app.address]);
     let mut client = rig.client();
     for _ in 0..20 {
@@ -85,19 +92,20 @@ fn who_has_to_close_first_keeps_no_port() {
         assert_eq!(client.message().1, "hello");
     }
     assert_eq!(app.connections(), 20);
-    keeps_no_ports(&app, &ends);
+    keeps_no_ports(&app, &before, &ends);
 }
 
 #[test]
 fn connections_of_clients_that_have_left_keep_no_ports() {
     let (app, ends) = patient("");
+    let before = kept(&app);
     let rule = Rule { send_proxy: Some(SendProxy::V1), ..Rule::default() };
     let rig = rig_of(Snapshot::new([pool(&[(app.address, 1)], rule)]), web(), limits(), 1);
     for _ in 0..20 {
         assert!(rig.ask(LAST).ends_with("hello"));
     }
     assert_eq!(app.connections(), 20);
-    keeps_no_ports(&app, &ends);
+    keeps_no_ports(&app, &before, &ends);
 }
 
 #[test]
@@ -110,6 +118,7 @@ fn requests_that_are_taken_back_keep_no_ports() {
         drop(wire);
         ended.send(()).expect("the test waits");
     });
+    let before = kept(&app);
     let rig = rig(&[app.address]);
     let mut client = Rude::connect(&rig);
     for stream in (1..40).step_by(2) {
@@ -117,7 +126,7 @@ fn requests_that_are_taken_back_keep_no_ports() {
         begins.recv_timeout(PATIENCE).expect("the server is asked");
         client.send(&frame(RESET, 0, stream, &8_u32.to_be_bytes()));
     }
-    keeps_no_ports(&app, &ends);
+    keeps_no_ports(&app, &before, &ends);
     assert_eq!(app.connections(), 20);
 }
 
