@@ -12,7 +12,7 @@ use vipd::vrrp::{Cidr, Role};
 
 use super::bed::{Bed, CONFIG, PATIENCE, VIP, VIP_V6};
 
-const V6: Cidr = Cidr { address: std::net::IpAddr::V6(VIP_V6), prefix: 64 };
+pub(super) const V6: Cidr = Cidr { address: std::net::IpAddr::V6(VIP_V6), prefix: 64 };
 
 /// Says on behalf of `host` that it has the address.
 pub(super) fn announce_from(host: &Host) {
@@ -46,7 +46,7 @@ fn usable_on(host: &Host) -> Option<bool> {
 }
 
 /// Gives the rogue the address, to answer for and to speak from: the kernel makes it usable a little later.
-fn give_to_the_rogue(bed: &Bed) {
+pub(super) fn give_to_the_rogue(bed: &Bed) {
     let rogue = bed.lab.host("rogue");
     rogue.add_address(V6).expect("added");
     let usable = |_: &Status| usable_on(rogue) == Some(true);

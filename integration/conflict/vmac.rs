@@ -7,8 +7,8 @@ use vipd::lab::{Frame, Mac, Moment};
 use vipd::link::Status;
 use vipd::vrrp::{Cidr, Role};
 
-use super::announce_from;
 use super::bed::{Bed, CONFIG, PATIENCE, VIP, VIP_V6};
+use super::{announce_from, ipv6};
 
 const VMAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, 51]);
 const VMAC_V6: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x02, 51]);
@@ -28,16 +28,16 @@ fn a_duplicate_is_answered_from_the_virtual_mac_and_named_over_both_families() {
     let before = bed.lb1().status().expect("a status");
     assert_eq!(before.routers[0].alarms, []);
     let rogue = bed.lab.host("rogue");
-    let both = [Cidr { address: VIP.into(), prefix: 32 }, Cidr { address: VIP_V6.into(), prefix: 128 }];
-    for address in both {
+    for address in [Cidr { address: VIP.into(), prefix: 32 }, ipv6::V6] {
         let mark = bed.lb1().events().mark();
-        rogue.add_address(address).expect("added");
         // It says so once; that it means it, the question finds, which goes out through the card.
         let claimed = Moment::now();
         if address.address.is_ipv4() {
-            announce_from(rogue)
+            rogue.add_address(address).expect("added");
+            announce_from(rogue);
         } else {
-            super::ipv6::announce_from(rogue)
+            ipv6::give_to_the_rogue(&bed);
+            ipv6::announce_from(rogue);
         }
         let mac = if address.address.is_ipv4() { VMAC } else { VMAC_V6 };
         let answer = |frame: &Frame| frame.announcement() == Some((address.address, mac));
