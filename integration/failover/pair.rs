@@ -289,19 +289,19 @@ impl Pair {
 
     /// No request since `from` was turned away. Those that were on their way while the address moved may have broken:
     /// their connection ended where the address no longer is. At one request every 2 ms that is one a move, rarely two;
-    /// a machine that is busy with other things takes its time over a move. Whoever had to wait for silence would have
-    /// lost a hundred and fifty.
+    /// a machine that is busy with other things takes its time over a move, and makes others late. Whoever had to wait
+    /// for silence would have lost a hundred and fifty.
     pub(crate) fn assert_smooth(&self, from: Moment) {
         let tally = self.tally(from);
         let refused = tally.reasons.keys().any(|why| why.starts_with("status") || why.contains("refused"));
-        assert!(tally.failed <= 25 && !refused, "{tally:?}\n{}", self.explain());
+        let smooth = tally.failed - tally.late() <= 25 && tally.late() <= 100 && !refused;
+        assert!(smooth, "{tally:?}\n{}", self.explain());
     }
 
     /// Nothing happened to the requests of this tally: none was turned away or cut off. A machine that is busy with other
-    /// things answers some too late for the client; that is not what is looked for.
+    /// things answers some too late for the client; a server that is asked in vain would be a third of them.
     pub(crate) fn assert_undisturbed(&self, tally: &Tally) {
-        let late = tally.reasons.get("timed out").copied().unwrap_or_default();
-        let disturbed = tally.failed > late || late * 20 > tally.requests;
+        let disturbed = tally.failed > tally.late() || tally.late() * 4 > tally.requests;
         assert!(!disturbed, "{tally:?}\n{}", self.explain());
     }
 

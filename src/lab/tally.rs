@@ -22,6 +22,12 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Those that failed because their time was up. A machine that is busy with other things makes some of them.
+    #[must_use]
+    pub fn late(&self) -> usize {
+        self.reasons.get("timed out").copied().unwrap_or_default()
+    }
+
     /// The tally of those of `exchanges` that were sent at or after `from` and before `to`.
     pub fn of(exchanges: &[Exchange], from: Moment, to: Moment) -> Self {
         let mut tally = Self::default();

@@ -4,6 +4,7 @@
 //! `report` is the table at the end.
 
 mod keep;
+mod limits;
 mod narrator;
 mod report;
 mod stages;

@@ -3,48 +3,19 @@
 use std::time::Duration;
 
 use super::Options;
+use super::limits::{Bound, Limits};
 use super::report::{Report, Row};
 use super::timeline::Timeline;
-use super::world::{APPS, BACKUP, TARGETS, VIP, World};
+use super::world::{APPS, TARGETS, VIP, World};
 use crate::event::{Event, Stamped};
 use crate::lab::{Error, Frame, Moment, Node, Pace, Tally};
 use crate::link::{PoolReport, ServerState, Status};
-use crate::vrrp::timing::{active_down_interval, skew_time};
-use crate::vrrp::{Centis, Role, Span, Version};
+use crate::vrrp::Role;
 
 /// Successes in a row after which all is well again.
 const WELL: usize = 100;
-/// Requests that may fail where nothing is lost: nothing happens to the address, a node gives it away in good order, or a
-/// server dies that others stand in for. A machine that is busy with other things for 200 ms makes that many late, of
-/// which the client waits 150.
-const FEW: usize = 25;
 /// Requests of the steady state.
 const STEADY: usize = 900;
-
-/// What is expected, which depends on how often the Active advertises.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// How long anything may take that must happen.
-    patience: Duration,
-    /// Requests that may fail at a takeover after priority 0: Skew_Time of lb2 and as much again.
-    resigned: usize,
-    /// Requests that may fail at a takeover after silence: Active_Down_Interval of lb2 and half of it again.
-    silent: usize,
-}
-
-impl Limits {
-    fn at(interval: Centis) -> Self {
-        let requests = |span: Span| {
-            let every = Pace::default().every.as_micros();
-            usize::try_from(u128::from(span.as_micros()) / every).unwrap_or(usize::MAX)
-        };
-        Self {
-            patience: Duration::from_secs(10) + interval.span().as_duration() * 8,
-            resigned: 2 * requests(skew_time(Version::V3, BACKUP, interval)) + 30,
-            silent: requests(active_down_interval(Version::V3, BACKUP, interval)) * 3 / 2 + 30,
-        }
-    }
-}
 
 /// The whole story.
 pub(super) fn tell(
@@ -83,8 +54,7 @@ struct Story<'a> {
 struct Move<'a> {
     event: &'a str,
     to: &'a str,
-    /// Requests that may fail.
-    may_fail: usize,
+    bound: Bound,
 }
 
 impl Story<'_> {
@@ -101,7 +71,7 @@ impl Story<'_> {
         self.timeline
             .act(from, &format!("the client sends to {VIP}, ports 3000 and 5000 in turn, every 2 ms"));
         self.well(from, STEADY)?;
-        let tally = self.measure("steady state", None, from, FEW)?;
+        let tally = self.measure("steady state", None, from, Bound::Orderly)?;
         self.judge_round_robin(&tally);
         self.report.round_robin(tally.served);
         Ok(())
@@ -114,25 +84,25 @@ impl Story<'_> {
         self.timeline.act(from, "app2 killed (SIGKILL)");
         self.wait_for_server("app2", ServerState::Down)?;
         self.well(Moment::now(), WELL)?;
-        self.measure("app2 killed", None, from, FEW)?;
+        self.measure("app2 killed", None, from, Bound::Orderly)?;
 
         let from = Moment::now();
         self.timeline.act(from, "app2 started again");
         self.world.app("app2")?.restart()?;
         self.wait_for_server("app2", ServerState::Up)?;
         self.well(Moment::now(), WELL)?;
-        self.measure("app2 back", None, from, FEW)?;
+        self.measure("app2 back", None, from, Bound::Orderly)?;
         Ok(())
     }
 
     fn cable_pulled(&mut self) -> Result<(), Error> {
         self.timeline.stage("The cable of lb1 is pulled, and plugged back in");
-        let pulled = Move { event: "cable of lb1 pulled", to: "lb2", may_fail: self.limits.silent };
+        let pulled = Move { event: "cable of lb1 pulled", to: "lb2", bound: self.limits.silent };
         self.moves(&pulled, |world, timeline| {
             timeline.act(Moment::now(), "cable of lb1 pulled");
             world.lab.unplug("lb1")
         })?;
-        let plugged = Move { event: "cable of lb1 plugged back in", to: "lb1", may_fail: FEW };
+        let plugged = Move { event: "cable of lb1 plugged back in", to: "lb1", bound: Bound::Orderly };
         self.moves(&plugged, |world, timeline| {
             timeline.act(Moment::now(), "cable of lb1 plugged back in");
             world.lab.plug("lb1")
@@ -141,13 +111,13 @@ impl Story<'_> {
 
     fn handover(&mut self) -> Result<(), Error> {
         self.timeline.stage("lb1 hands over, for maintenance, and takes part again");
-        let away = Move { event: "vipd handover, on lb1", to: "lb2", may_fail: self.limits.resigned };
+        let away = Move { event: "vipd handover, on lb1", to: "lb2", bound: self.limits.resigned };
         self.moves(&away, |world, timeline| {
             let at = Moment::now();
             timeline.act(at, "vipd handover, on lb1");
             world.node("lb1").handover(false).map(|_| at)
         })?;
-        let back = Move { event: "vipd handover --undo, on lb1", to: "lb1", may_fail: FEW };
+        let back = Move { event: "vipd handover --undo, on lb1", to: "lb1", bound: Bound::Orderly };
         self.moves(&back, |world, timeline| {
             let at = Moment::now();
             timeline.act(at, "vipd handover --undo, on lb1");
@@ -158,15 +128,14 @@ impl Story<'_> {
     fn proxy_killed(&mut self) -> Result<(), Error> {
         self.timeline.stage("The proxy of lb1 is killed, and started again by its agent");
         let mark = self.world.node("lb1").events().mark();
-        let killed =
-            Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", may_fail: self.limits.resigned };
+        let killed = Move { event: "proxy of lb1 killed (SIGKILL)", to: "lb2", bound: self.limits.resigned };
         self.moves(&killed, |world, timeline| {
             let at = Moment::now();
             timeline.act(at, "proxy of lb1 killed (SIGKILL)");
             world.node("lb1").kill_proxy().map(|()| at)
         })?;
         let patience = self.limits.patience;
-        let back = Move { event: "new proxy of lb1 listens", to: "lb1", may_fail: FEW };
+        let back = Move { event: "new proxy of lb1 listens", to: "lb1", bound: Bound::Orderly };
         self.moves(&back, |world, _| {
             let listens = world.node("lb1").events().wait(mark, patience, |events| {
                 let listens = |stamped: &&Stamped| matches!(stamped.event, Event::ProxyReady { .. });
@@ -183,7 +152,7 @@ impl Story<'_> {
         expected: &Move<'_>,
         act: impl FnOnce(&World, &Timeline) -> Result<Moment, Error>,
     ) -> Result<(), Error> {
-        let Move { event, to, may_fail } = *expected;
+        let Move { event, to, bound } = *expected;
         let from = act(self.world, self.timeline)?;
         let mac = self.world.lab.host(to).mac();
         let advert = self.wait_for_frame(event, "advert of the new Active", from, |frame| {
@@ -197,7 +166,7 @@ impl Story<'_> {
         }
         self.judge_holder(event, to)?;
         self.well(announced, WELL)?;
-        self.measure(event, Some(advert.since(from)), from, may_fail)?;
+        self.measure(event, Some(advert.since(from)), from, bound)?;
         Ok(())
     }
 
@@ -246,15 +215,13 @@ impl Story<'_> {
         event: &str,
         takeover: Option<Duration>,
         from: Moment,
-        may_fail: usize,
+        bound: Bound,
     ) -> Result<Tally, Error> {
         let to = Moment::now();
         let tally = self.world.traffic()?.tally(from.max(self.measured), to);
         self.measured = to;
-        if tally.failed > may_fail {
-            let (failed, reasons) = (tally.failed, &tally.reasons);
-            let what = format!("{event}: {failed} requests failed, at most {may_fail} may: {reasons:?}");
-            self.report.complain(what);
+        if let Some(why) = bound.exceeded_by(&tally) {
+            self.report.complain(format!("{event}: {why}: {:?}", tally.reasons));
         }
         self.report.add(Row { event: event.to_owned(), takeover, tally: tally.clone() });
         Ok(tally)
