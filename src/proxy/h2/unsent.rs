@@ -35,11 +35,9 @@ pub(super) struct Unsent {
     moved: Cell<bool>,
 }
 
-/// Where a lane stands.
-#[derive(Debug, Default)]
+/// Where a lane stands that has had to wait.
+#[derive(Debug)]
 enum Place {
-    #[default]
-    Aside,
     Queued(Waker),
     /// It is its turn; what is left of that.
     Due(usize),
@@ -76,13 +74,14 @@ impl Unsent {
 #[derive(Debug)]
 pub(super) struct Share {
     unsent: Rc<Unsent>,
-    place: Rc<RefCell<Place>>,
+    /// None while it stands aside, as most do for all of their lives.
+    place: RefCell<Option<Rc<RefCell<Place>>>>,
     parked: Cell<usize>,
 }
 
 impl Share {
     pub(super) fn new(unsent: &Rc<Unsent>) -> Self {
-        Self { unsent: Rc::clone(unsent), place: Rc::default(), parked: Cell::new(0) }
+        Self { unsent: Rc::clone(unsent), place: RefCell::default(), parked: Cell::new(0) }
     }
 
     /// How much may be read for this lane without waiting.
@@ -108,20 +107,23 @@ impl Share {
 
     /// Waits until more may be written, and says how much.
     pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<usize> {
-        let mut place = self.place.borrow_mut();
-        match &mut *place {
-            Place::Due(left) => return Poll::Ready(*left),
-            Place::Queued(waker) => waker.clone_from(cx.waker()),
-            Place::Aside => {
-                // While others wait there is less.
-                let left = self.unsent.left();
-                if left >= TURN {
-                    return Poll::Ready(left);
+        if let Some(place) = &*self.place.borrow() {
+            return match &mut *place.borrow_mut() {
+                Place::Due(left) => Poll::Ready(*left),
+                Place::Queued(waker) => {
+                    waker.clone_from(cx.waker());
+                    Poll::Pending
                 }
-                *place = Place::Queued(cx.waker().clone());
-                self.unsent.queue.borrow_mut().push_back(Rc::clone(&self.place));
-            }
+            };
         }
+        // While others wait there is less.
+        let left = self.unsent.left();
+        if left >= TURN {
+            return Poll::Ready(left);
+        }
+        let place = Rc::new(RefCell::new(Place::Queued(cx.waker().clone())));
+        self.unsent.queue.borrow_mut().push_back(Rc::clone(&place));
+        self.place.replace(Some(place));
         Poll::Pending
     }
 
@@ -139,7 +141,9 @@ impl Share {
 
     /// Takes from its turn. What is left of that is not worth another read if it is too little.
     fn use_up(&self, cost: usize) {
-        if let Place::Due(left) = &mut *self.place.borrow_mut() {
+        if let Some(place) = &*self.place.borrow()
+            && let Place::Due(left) = &mut *place.borrow_mut()
+        {
             let used = cost.min(*left);
             *left -= used;
             self.unsent.due.set(self.unsent.due.get() - used);
@@ -150,10 +154,18 @@ impl Share {
         self.pass();
     }
 
+    /// What is left of its turn, when it has one.
+    fn due(&self) -> Option<usize> {
+        match *self.place.borrow().as_ref()?.borrow() {
+            Place::Due(left) => Some(left),
+            Place::Queued(_) => None,
+        }
+    }
+
     /// Its turn is over, used or not.
     pub(super) fn pass(&self) {
-        let Place::Due(left) = *self.place.borrow() else { return };
-        self.place.replace(Place::Aside);
+        let Some(left) = self.due() else { return };
+        self.place.replace(None);
         self.unsent.due.set(self.unsent.due.get() - left);
         self.unsent.turn();
     }
@@ -162,10 +174,10 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.park(0);
-        if matches!(*self.place.borrow(), Place::Queued(_)) {
-            self.unsent.queue.borrow_mut().retain(|place| !Rc::ptr_eq(place, &self.place));
-        }
         self.pass();
+        if let Some(own) = &*self.place.borrow() {
+            self.unsent.queue.borrow_mut().retain(|place| !Rc::ptr_eq(place, own));
+        }
     }
 }
 
