@@ -115,7 +115,7 @@ Exit codes:
 
 const RUN_NOTES: &str = "\
 Runs in the foreground: systemd (systemd/vipd.service) starts it and keeps it running. The log goes to standard
-error; VIPD_LOG sets how much (error, warn, info, debug, trace).
+error; VIPD_LOG sets how much (error, warn, info, debug).
 
 Exit codes:
    0  stopped by SIGTERM or SIGINT, addresses released

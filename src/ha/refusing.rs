@@ -29,10 +29,9 @@ impl Refusing {
     pub(crate) fn refuse(&mut self, refusal: Refusal, times: u64) {
         let count = self.refusals.count(refusal, times);
         self.flood.refused(times);
-        if refusal == Refusal::UnknownVrid {
-            // Other groups on the same network are nothing to worry about.
-            tracing::trace!("{refusal}");
-        } else if (count - times).checked_ilog2() != Some(count.ilog2()) {
+        // Other groups on the same network are nothing to worry about.
+        let tells = refusal != Refusal::UnknownVrid && (count - times).checked_ilog2() != Some(count.ilog2());
+        if tells {
             tracing::warn!("refused a VRRP packet, {refusal} ({count} so far)");
         }
     }
