@@ -81,7 +81,7 @@ fn a_response_that_does_not_fit_into_the_kernel_waits_for_its_client() {
 #[test]
 fn a_silent_client_is_let_in_late_and_bounded_like_any_other() {
     let app = site("a");
-    let brief = vipd::config::Limits { idle_timeout: Duration::from_millis(500), ..limits() };
+    let brief = vipd::config::Limits { idle_timeout: SOON, ..limits() };
     let rig = rig_with(&[app.address], brief, 1);
     // The kernel lets it in after a second; a machine that is busy for so long gets another chance.
     let end = Instant::now() + Duration::from_secs(60);

@@ -14,9 +14,6 @@ use crate::frames::{ASK, DATA, END_HEADERS, HEADERS, RESET, Rude, frame};
 use crate::life::alone;
 use crate::rig::*;
 
-/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
-const SOON: Duration = Duration::from_millis(500);
-
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Log;

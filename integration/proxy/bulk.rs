@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use vipd::config::Limits;
@@ -176,7 +175,7 @@ fn a_server_that_stalls_in_the_middle_is_given_up() {
         make_noise(&wire, SIZE / 2);
         wire.rest();
     });
-    let soon = Limits { idle_timeout: Duration::from_secs(1), ..limits() };
+    let soon = Limits { idle_timeout: SOON, ..limits() };
     let rig = rig_with(&[app.address], soon, 1);
     let mut client = rig.client();
     client.say(GET);

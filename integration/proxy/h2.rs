@@ -385,7 +385,7 @@ fn large_bodies_arrive_whole_both_ways() {
 #[test]
 fn who_is_idle_is_told_to_go() {
     let app = site("app1");
-    let limits = Limits { idle_timeout: Duration::from_secs(1), ..limits() };
+    let limits = Limits { idle_timeout: SOON, ..limits() };
     let rig = rig_with(&[app.address], limits, 1);
     let mut client = Client::connect(&rig);
     assert_eq!(client.get("/").0.status().as_u16(), 200);
@@ -430,7 +430,7 @@ fn draining_lets_what_runs_finish_and_takes_no_more() {
 #[test]
 fn a_body_that_is_too_large_and_one_that_does_not_come_are_answered() {
     let app = site("app1");
-    let limits = Limits { body: Some(10), idle_timeout: Duration::from_secs(1), ..limits() };
+    let limits = Limits { body: Some(10), idle_timeout: SOON, ..limits() };
     let rig = rig_with(&[app.address], limits, 1);
     let mut client = Client::connect(&rig);
     let (response, mut body) = client.ask(post("/"), false);

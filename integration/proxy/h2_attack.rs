@@ -180,7 +180,7 @@ fn floods_of_empty_data_end_it() {
 #[test]
 fn a_connection_that_asks_nothing_is_closed_in_time() {
     let app = site("app1");
-    let limits = Limits { head_timeout: Duration::from_secs(1), ..limits() };
+    let limits = Limits { head_timeout: SOON, ..limits() };
     let rig = rig_with(&[app.address], limits, 1);
     let mut silent = Rude::connect(&rig);
     assert_eq!(silent.until(GOAWAY).expect("a word").code(), 0);

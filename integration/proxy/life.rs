@@ -145,7 +145,7 @@ fn a_connection_takes_requests_for_so_long_and_no_longer() {
             wire.say(&ok("fine"));
         }
     });
-    let limits = Limits { connection_lifetime: Some(Duration::from_secs(1)), ..limits() };
+    let limits = Limits { connection_lifetime: Some(SOON), ..limits() };
     let rig = rig_with(&[app.address], limits, 1);
     let (mut busy, mut idle, mut silent) = (rig.client(), rig.client(), Rude::connect(&rig));
     busy.say("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");

@@ -1,13 +1,8 @@
 //! Every bound, with what it answers.
 
-use std::time::Duration;
-
 use vipd::config::Limits;
 
 use crate::rig::*;
-
-/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
-const SOON: Duration = Duration::from_millis(500);
 
 #[test]
 fn a_head_that_is_too_long_or_has_too_many_lines() {

@@ -6,15 +6,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use vipd::pool::{Rule, SendProxy, Snapshot};
 
 use crate::frames::{ASK, RESET, Rude, frame};
 use crate::rig::*;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection as the kernel has it: proc_net_tcp(5).
 struct Entry {

@@ -18,6 +18,9 @@ use vipd::proxy::{self, Count, Page, Proxy, Settings};
 /// What a test waits at most for bytes that must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
+
 /// Limits that never strike by themselves.
 pub(crate) fn limits() -> Limits {
     Limits {

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use vipd::config::{Limits, Mode};
 
-use super::rig::{Rig, Wire, limits, nobody, origin, rig_in};
-
-/// A time that passes while a test waits for it, and does not between two lines of one on a busy machine.
-const SOON: Duration = Duration::from_secs(1);
+use super::rig::{Rig, SOON, Wire, limits, nobody, origin, rig_in};
 
 fn tcp(servers: &[SocketAddr], limits: Limits) -> Rig {
     rig_in(Mode::Tcp, servers, limits)
