@@ -34,7 +34,7 @@ mod vmac;
 #[path = "failover/websocket.rs"]
 mod websocket;
 
-use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, is, is_fit, pools, server_is};
+use pair::{ADDRESS, NODES, PATIENCE, Pair, VIP, advertising_every, is, is_fit, pools, server_is};
 
 /// Three times the down interval of a Backup of priority 100 at 100 ms adverts (361 ms).
 const SILENCE: Duration = Duration::from_millis(1_083);
@@ -407,7 +407,7 @@ fn unicast_and_version_2_fail_over_as_well() {
     let unicast = |config: &str| config.replace("vrid            = 51", "vrid = 51\ntransport = \"unicast\"");
     let version_2 = |config: &str| {
         let config = config.replace("vrid            = 51", "vrid = 51\nversion = 2\npassword = \"secret\"");
-        config.replace("advert_interval = \"100ms\"", "advert_interval = \"1s\"")
+        advertising_every("1s", &config)
     };
     let edits: [&dyn Fn(&str) -> String; 2] = [&unicast, &version_2];
     for edit in edits {

@@ -12,7 +12,7 @@ use vipd::vrrp::wire::{self, Advert, Path};
 use vipd::vrrp::{Centis, Dialect, Priority, Refusal, Role, Version, Vrid};
 
 use super::RESIGNED;
-use super::pair::{NODES, PATIENCE, Pair, VIP, is};
+use super::pair::{NODES, PATIENCE, Pair, VIP, advertising_every, is};
 
 pub(super) const OURS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 pub(super) const THEIRS: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -118,10 +118,8 @@ fn with_authentication_enforced_the_address_moves_as_without() {
 fn both_families_unicast_and_version_2_are_signed_as_well() {
     let both = |config: &str| config.replace("24\"]", "24\", \"2001:db8::100/64\"]");
     let unicast = |config: &str| config.replace("[[vrrp]]", "[[vrrp]]\ntransport = \"unicast\"");
-    let version_2 = |config: &str| {
-        let config = config.replace("[[vrrp]]", "[[vrrp]]\nversion = 2");
-        config.replace("advert_interval = \"100ms\"", "advert_interval = \"1s\"")
-    };
+    let version_2 =
+        |config: &str| advertising_every("1s", &config.replace("[[vrrp]]", "[[vrrp]]\nversion = 2"));
     let edits: [&dyn Fn(&str) -> String; 3] = [&both, &unicast, &version_2];
     for edit in edits {
         let mut pair = pair_with(edit, |_| OURS);

@@ -14,7 +14,7 @@ use vipd::vrrp::wire::{self, Advert, Path};
 use vipd::vrrp::{Centis, Dialect, Priority, Refusal, Role, Version, Vrid};
 
 use super::authentic::{OURS, THEIRS, pair_with, signer};
-use super::pair::{NODES, PATIENCE, Pair, VIP};
+use super::pair::{NODES, PATIENCE, Pair, VIP, advertising_every};
 use super::vmac::moved_to;
 use super::{RESIGNED, SILENCE, VIP_V6};
 
@@ -64,7 +64,7 @@ fn pair_of(edit: impl FnOnce(&str) -> String) -> Pair {
 
 /// Intervals at which even a busy machine hands over a resignation long before silence would do the same.
 fn calm(config: &str) -> String {
-    config.replace("advert_interval = \"100ms\"", "advert_interval = \"300ms\"")
+    advertising_every("300ms", config)
 }
 
 /// No heartbeat. Adverts may have come before the node could take part.

@@ -24,6 +24,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// The nodes, the better one first.
 pub(crate) const NODES: [&str; 2] = ["lb1", "lb2"];
 
+/// The pair's config with another time between adverts.
+pub(crate) fn advertising_every(interval: &str, config: &str) -> String {
+    config.replace("advert_interval = \"100ms\"", &format!("advert_interval = \"{interval}\""))
+}
+
 /// Two cores carry one pair at a time: the tests of this file take turns.
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -317,7 +317,9 @@ fn the_first_advert_over_ipv6_waits_until_the_kernel_takes_in_what_is_sent_to_th
         let _busy = Busy::start(pair.lab.host("client"));
         let plugged = pair.lab.plug("lb1").expect("plugged");
         serves("lb1");
-        pair.tally(plugged).late()
+        let late = pair.tally(plugged).late();
+        println!("{late} unanswered");
+        late
     });
     assert!(unanswered.any(|count| count <= 5), "{}", pair.explain());
 }
